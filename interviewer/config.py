@@ -1,0 +1,116 @@
+"""Settings, read once from the environment and command-line options into a frozen object.
+
+Knows where things are kept and what the person asked for; builds nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from interviewer.domain.errors import ConfigError
+
+EngineKind = Literal["builtin", "transformers", "openai"]
+ENGINE_KINDS: tuple[EngineKind, ...] = ("builtin", "transformers", "openai")
+
+#: In a wheel the data folders travel inside the package; in a checkout they stand beside it.
+_PACKAGE = Path(__file__).resolve().parent
+_DATA_ROOT = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent
+
+
+def corpus_dir() -> Path:
+    """The bank that ships with the program."""
+    return _DATA_ROOT / "corpus"
+
+
+def prompts_dir() -> Path:
+    """The prompts that ship with the program."""
+    return _DATA_ROOT / "prompts"
+
+
+def _default_data_dir() -> Path:
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "interviewer"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "interviewer"
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "interviewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a person can set. Each field `name` is read from the variable `INTERVIEWER_<NAME>`."""
+
+    #: Where sessions, imported banks and the index live.
+    data: Path
+    #: SQLAlchemy URL; empty means an SQLite file in the data folder.
+    database: str = ""
+    engine: EngineKind = "builtin"
+    #: Model name or folder for the engine; required with `transformers`.
+    model: str = ""
+    #: OpenAI-compatible server, for example http://127.0.0.1:8000/v1. Also read from OPENAI_BASE_URL.
+    base_url: str = ""
+    #: Also read from OPENAI_API_KEY. Never printed or stored.
+    api_key: str = ""
+    #: `builtin`, or a sentence-transformers model name or folder.
+    encoder: str = "builtin"
+    host: str = "127.0.0.1"
+    port: int = 7860
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.data / 'interviews.db'}"
+
+    @property
+    def banks_dir(self) -> Path:
+        """Banks the person imported or wrote."""
+        return self.data / "banks"
+
+    @property
+    def index_dir(self) -> Path:
+        return self.data / "index"
+
+    def describe(self) -> dict[str, str]:
+        """The settings for people to read, without the key."""
+        shown = {f.name: str(getattr(self, f.name)) for f in fields(self)}
+        shown["api_key"] = "set" if self.api_key else "not set"
+        return shown
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment, then `overrides` that are not None. Raises ConfigError naming the bad variable."""
+    env = os.environ if environ is None else environ
+    raw: dict[str, Any] = {}
+    for field in fields(Settings):
+        value = env.get(f"INTERVIEWER_{field.name.upper()}", "").strip()
+        if value:
+            raw[field.name] = value
+    raw.setdefault("base_url", env.get("OPENAI_BASE_URL", "").strip())
+    raw.setdefault("api_key", env.get("OPENAI_API_KEY", "").strip())
+    raw.update({name: value for name, value in overrides.items() if value is not None})
+    raw["data"] = Path(raw.get("data") or _default_data_dir()).expanduser().resolve()
+    raw["port"] = _port(raw.get("port", 7860))
+    engine = raw.get("engine") or ("openai" if raw.get("base_url") else "transformers" if raw.get("model") else "builtin")
+    if engine not in ENGINE_KINDS:
+        raise ConfigError(f"engine is {engine!r}; it can be {', '.join(ENGINE_KINDS)}")
+    raw["engine"] = engine
+    settings = replace(Settings(data=raw["data"]), **raw)
+    if settings.engine == "transformers" and not settings.model:
+        raise ConfigError("the transformers engine needs a model: set --model (or INTERVIEWER_MODEL) to a name or a folder")
+    if settings.engine == "openai" and not settings.base_url:
+        raise ConfigError("the openai engine needs a server: set --base-url (or INTERVIEWER_BASE_URL), for example http://127.0.0.1:8000/v1")
+    return settings
+
+
+def _port(value: object) -> int:
+    try:
+        port = int(str(value))
+    except ValueError:
+        raise ConfigError(f"port is {value!r}; it must be a number") from None
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"port is {port}; it must be between 0 and 65535")
+    return port

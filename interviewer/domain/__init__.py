@@ -1,0 +1,1 @@
+"""What an interview is made of: frozen values on the standard library alone."""

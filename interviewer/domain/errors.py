@@ -1,0 +1,52 @@
+"""Errors a person can cause or mend. They are raised deep down and printed once, at the edge, as one line."""
+
+from __future__ import annotations
+
+
+class InterviewerError(Exception):
+    """Base of every error that is shown to a person instead of a traceback. `str(error)` is the whole message."""
+
+
+class ConfigError(InterviewerError):
+    """A setting has a value that can't be used."""
+
+
+class BankError(InterviewerError):
+    """A bank file breaks the format. The message names the file and, where known, the line."""
+
+
+class DocumentError(InterviewerError):
+    """A document can't be read at all (missing, binary, over the size limit)."""
+
+
+class RetrievalIndexError(InterviewerError):
+    """The index is missing, half-written, or made by another encoder."""
+
+
+class EngineError(InterviewerError):
+    """A model could not be loaded or did not answer."""
+
+    #: Whether the same call may succeed if it is made again (a time-out, a 429 or a 5xx).
+    retryable: bool = False
+
+
+class EngineUnavailable(EngineError):
+    """The server can't be reached, the folder holds no model, the key is refused, a package is missing."""
+
+
+class EngineTimeout(EngineError):
+    """The model took longer than it was given."""
+
+    retryable = True
+
+
+class ContextOverflow(EngineError):
+    """The prompt does not fit the model's context window."""
+
+
+class PromptError(InterviewerError):
+    """A prompt file is malformed, or a variable is missing when it is rendered."""
+
+
+class SessionError(InterviewerError):
+    """No such session, or the session is over."""

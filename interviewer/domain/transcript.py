@@ -1,0 +1,103 @@
+"""What was said in an interview, by whom, and what made it: the record everything else is derived from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from interviewer.domain.questions import Lang
+
+
+class Speaker(StrEnum):
+    INTERVIEWER = "interviewer"
+    CANDIDATE = "candidate"
+
+
+class TurnKind(StrEnum):
+    """What an utterance does. The first group is the interviewer's, the second the candidate's."""
+
+    OPEN = "open"
+    ASK = "ask"
+    FOLLOW_UP = "follow-up"
+    HINT = "hint"
+    CLARIFY = "clarify"
+    REDIRECT = "redirect"
+    CLOSE = "close"
+
+    ANSWER = "answer"
+    DONT_KNOW = "dont-know"
+    HINT_REQUEST = "hint-request"
+    CLARIFY_REQUEST = "clarify-request"
+    SKIP = "skip"
+    SILENCE = "silence"
+    SMALL_TALK = "small-talk"
+    INSTRUCTION = "instruction"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What produced an interviewer's words, for replay. `fallback` says why the authored text was used instead of a model's."""
+
+    engine: str
+    model: str | None = None
+    prompt: str | None = None
+    seed: int | None = None
+    passages: tuple[str, ...] = ()
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One utterance. `at` is UTC. `question_id` and `key_point_id` say what it is about.
+
+    `detail` refines the kind where a reader of the record needs it: the reason of a close, the step of a hint.
+    """
+
+    number: int
+    speaker: Speaker
+    kind: TurnKind
+    text: str
+    at: datetime
+    question_id: str | None = None
+    key_point_id: str | None = None
+    detail: str | None = None
+    provenance: Provenance | None = None
+
+
+Mode = Literal["practice", "real"]
+SessionStatus = Literal["running", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the person chose. `minutes` 0 means no time limit; no topics means all of them.
+
+    `level` 1–3 is where the interview starts; with `adaptive` it moves with the answers. `seed` fixes every choice.
+    """
+
+    lang: Lang = "zh"
+    mode: Mode = "practice"
+    topics: tuple[str, ...] = ()
+    level: int = 2
+    questions: int = 5
+    minutes: int = 0
+    adaptive: bool = True
+    follow_ups: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session's head, as lists show it. Times are UTC. `score` is the mean over graded questions, 0–100, None before."""
+
+    id: str
+    setup: Setup
+    status: SessionStatus
+    created_at: datetime
+    updated_at: datetime
+    interviewer: str
+    questions_asked: int = 0
+    score: float | None = None
