@@ -58,6 +58,8 @@ class Settings:
     api_key: str = ""
     #: `builtin`, or a sentence-transformers model name or folder.
     encoder: str = "builtin"
+    #: Whether a model that isn't on this machine may be fetched from its hub.
+    download: bool = False
     host: str = "127.0.0.1"
     port: int = 7860
 
@@ -69,6 +71,11 @@ class Settings:
     def banks_dir(self) -> Path:
         """Banks the person imported or wrote."""
         return self.data / "banks"
+
+    @property
+    def documents_dir(self) -> Path:
+        """Texts the person added for reading, without questions of their own."""
+        return self.data / "documents"
 
     @property
     def index_dir(self) -> Path:
@@ -94,6 +101,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     raw.update({name: value for name, value in overrides.items() if value is not None})
     raw["data"] = Path(raw.get("data") or _default_data_dir()).expanduser().resolve()
     raw["port"] = _port(raw.get("port", 7860))
+    raw["download"] = _flag("INTERVIEWER_DOWNLOAD", raw.get("download", False))
     engine = raw.get("engine") or ("openai" if raw.get("base_url") else "transformers" if raw.get("model") else "builtin")
     if engine not in ENGINE_KINDS:
         raise ConfigError(f"engine is {engine!r}; it can be {', '.join(ENGINE_KINDS)}")
@@ -102,8 +110,18 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     if settings.engine == "transformers" and not settings.model:
         raise ConfigError("the transformers engine needs a model: set --model (or INTERVIEWER_MODEL) to a name or a folder")
     if settings.engine == "openai" and not settings.base_url:
-        raise ConfigError("the openai engine needs a server: set --base-url (or INTERVIEWER_BASE_URL), for example http://127.0.0.1:8000/v1")
+        raise ConfigError(
+            "the openai engine needs a server: set --base-url (or INTERVIEWER_BASE_URL), for example http://127.0.0.1:8000/v1"
+        )
     return settings
+
+
+def _flag(name: str, value: object) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[str(value).strip().lower()]
+    except KeyError:
+        raise ConfigError(f"{name} is {value!r}; it can be 1 or 0") from None
 
 
 def _port(value: object) -> int:

@@ -63,7 +63,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One reply to generate. `max_tokens` counts new tokens; temperature 0 is greedy; `timeout` is seconds for the whole reply."""
+    """One reply to generate. `max_tokens` counts new tokens; temperature 0 is greedy; `timeout` is in seconds."""
 
     messages: tuple[Message, ...]
     max_tokens: int = 200
@@ -174,15 +174,16 @@ class Store(Protocol):
 
     def load(self, session_id: str) -> StoredSession: ...
 
-    def list(self, limit: int = 100, status: SessionStatus | None = None) -> list[SessionInfo]:
-        """Newest first."""
-
     def history(self, session_id: str) -> list[tuple[int, Assessment]]:
         """Every assessment made, as (turn number, assessment), oldest first."""
 
     def delete(self, session_id: str) -> None: ...
 
     def close(self) -> None: ...
+
+    # Last in the class: below it `list` no longer names the type.
+    def list(self, limit: int = 100, status: SessionStatus | None = None) -> list[SessionInfo]:
+        """Newest first."""
 
 
 Clock = Callable[[], datetime]

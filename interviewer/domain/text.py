@@ -1,4 +1,4 @@
-"""Text tools that several parts share: normalising, splitting with spans, tokens for mixed Chinese and English, near-duplicates.
+"""Text tools that several parts share: normalising, splitting with spans, mixed Chinese-English tokens, near-duplicates.
 
 Pure functions on the standard library. Offsets are Python character offsets into the text that was passed in.
 """
@@ -24,6 +24,11 @@ _CLOSERS = "”’\"')）】』」*`"
 def normalise(text: str) -> str:
     """Fold width, case and white space, so that ＬｏＲＡ, LoRA and "lora " compare equal. Changes offsets."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().casefold()
+
+
+def storable(text: str) -> str:
+    """Text of the same length that every database takes: PostgreSQL refuses NUL, and none can encode a lone surrogate."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def tokens(text: str) -> list[str]:

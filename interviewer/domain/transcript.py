@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -65,6 +66,12 @@ class Turn:
     key_point_id: str | None = None
     detail: str | None = None
     provenance: Provenance | None = None
+
+
+def answer_text(turns: Iterable[Turn], question_id: str) -> str:
+    """Everything the candidate answered to one question, as it is graded: the answers in order, a line each.
+    Evidence spans count in this text."""
+    return "\n".join(t.text for t in turns if t.kind is TurnKind.ANSWER and t.question_id == question_id)
 
 
 Mode = Literal["practice", "real"]

@@ -1,0 +1,51 @@
+"""Which question comes next: near the level, spread over the topics, never one that was asked or one much like it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from interviewer.dialogue.state import State
+from interviewer.domain.questions import Bank, Question
+from interviewer.domain.text import jaccard, shingles
+
+#: Questions that share this much of their character pairs ask the same thing (checked on the seed documents' repeats).
+NEAR_DUPLICATE = 0.6
+
+
+def choose_question(state: State, bank: Bank, recent: frozenset[str]) -> Question | None:
+    """The next question, or None when nothing is left. The same state and bank always give the same one."""
+    asked = [q for q in map(bank.get, state.asked) if q is not None]
+    topics = state.setup.topics
+    pool = [q for q in bank if (not topics or q.topic in topics) and not _was_asked(q, asked)]
+    if not pool:
+        return None
+    used: dict[str, int] = {}
+    for question in asked:
+        used[question.topic] = used.get(question.topic, 0) + 1
+
+    failed = {r.question_id for r in state.results if r.score is not None and r.score < 40}
+
+    def rank(question: Question) -> tuple[bool, int, float, bool, bytes]:
+        return (
+            question.id in recent,
+            used.get(question.topic, 0),
+            abs(question.level - state.level),
+            not failed.isdisjoint(question.prerequisites),
+            _shuffle_key(state.setup.seed, question.id),
+        )
+
+    return min(pool, key=rank)
+
+
+def _was_asked(question: Question, asked: list[Question]) -> bool:
+    return any(question.id == other.id or near_duplicates(question, other) for other in asked)
+
+
+def near_duplicates(a: Question, b: Question) -> bool:
+    """Whether two questions ask the same thing in nearly the same words, in either language."""
+    pairs = ((a.text.zh, b.text.zh), (a.text.en, b.text.en))
+    return any(x and y and jaccard(shingles(x), shingles(y)) >= NEAR_DUPLICATE for x, y in pairs)
+
+
+def _shuffle_key(seed: int, question_id: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{question_id}".encode()).digest()

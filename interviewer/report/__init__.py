@@ -1,0 +1,16 @@
+"""Fold a stored session into a report, and put it on paper."""
+
+from interviewer.report.chart import topic_chart_svg
+from interviewer.report.model import QuestionResult, Report, StudyPoint, TopicScore, build_report
+from interviewer.report.render import to_json, to_markdown
+
+__all__ = [
+    "QuestionResult",
+    "Report",
+    "StudyPoint",
+    "TopicScore",
+    "build_report",
+    "to_json",
+    "to_markdown",
+    "topic_chart_svg",
+]

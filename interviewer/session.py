@@ -1,0 +1,374 @@
+"""The interview loop: hear, grade, decide, speak, with every step in the store before the next one starts.
+
+Works through ports only: it doesn't know which model, database or page is on the other side.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from interviewer.dialogue.intent import recognise
+from interviewer.dialogue.policy import Material, Move, next_move
+from interviewer.dialogue.speakers import Speaker as Voice
+from interviewer.dialogue.speakers import Utterance
+from interviewer.dialogue.state import EndOfQuestion, active_seconds, advance, heard_points, replay
+from interviewer.dialogue.wording import BUILTIN, Scene
+from interviewer.domain.assessment import Assessment
+from interviewer.domain.errors import SessionError
+from interviewer.domain.questions import Bank, Hit, LocalText
+from interviewer.domain.text import storable
+from interviewer.domain.transcript import Provenance, SessionInfo, Setup, Speaker, Turn, TurnKind, answer_text
+from interviewer.ports import Clock, Grader, GradingItem, Retriever, Store, StoredSession
+from interviewer.report import Report, build_report
+
+log = logging.getLogger(__name__)
+
+#: Interviews whose questions are asked again only when nothing else is left.
+RECENT_SESSIONS = 5
+#: Live interviews kept in memory; others are rebuilt from the store when they are opened.
+LIVE_INTERVIEWS = 256
+#: The longest utterance that is kept, in characters; a longer one is cut with a note.
+LONGEST_UTTERANCE = 20_000
+#: Buttons: what a candidate can ask for without saying it.
+DONT_KNOW = LocalText("不知道", "I don't know")
+REQUESTS = frozenset(
+    {TurnKind.HINT_REQUEST, TurnKind.CLARIFY_REQUEST, TurnKind.SKIP, TurnKind.DONT_KNOW, TurnKind.SILENCE, TurnKind.END}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A piece of what the interviewer is saying."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A turn that is in the store."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionClosed:
+    """A question that is over. In real mode the assessment is withheld until the interview has ended."""
+
+    question_id: str
+    assessment: Assessment | None
+    why: EndOfQuestion
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The interview is over."""
+
+    reason: str
+
+
+Update = Spoken | Committed | QuestionClosed | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an interview is. Times are seconds; `seconds_left` is None without a limit. The point counts are of the
+    running question and None where they would give the grading away (real mode) or nothing is running."""
+
+    asked: int
+    budget: int
+    seconds_used: float
+    seconds_left: float | None
+    points_heard: int | None
+    points_total: int | None
+    hints_given: int
+    follow_ups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part, asked for anew at every question, so that a model can take over once it is loaded.
+
+    `grade_fallback` judges when the grader could not; None when there is nothing else.
+    """
+
+    bank: Callable[[], Bank]
+    voice: Callable[[], Voice]
+    grader: Callable[[], Grader]
+    retriever: Callable[[], Retriever]
+    grade_fallback: Grader | None = None
+
+
+class Interview:
+    """One interview. Calls that speak take a lock: a second one at the same time raises SessionError."""
+
+    def __init__(self, stored: StoredSession, cast: Cast, store: Store, clock: Clock, recent: frozenset[str]) -> None:
+        self.id = stored.info.id
+        self.setup = stored.info.setup
+        self._cast, self._store, self._clock, self._recent = cast, store, clock, recent
+        self._turns = list(stored.turns)
+        self._assessments: dict[int, Assessment] = dict(store.history(self.id))
+        self._state = replay(self.setup, self._turns, self._assessments)
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        self._voice = cast.voice()
+        self._grader = cast.grader()
+
+    # ------------------------------------------------------------ what can be seen
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return tuple(self._turns)
+
+    @property
+    def finished(self) -> bool:
+        return self._state.closed is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a reply is on its way."""
+        return self._lock.locked()
+
+    @property
+    def interviewer(self) -> str:
+        """Who is speaking: `built-in` or a model's name."""
+        return self._voice.name
+
+    @property
+    def closed(self) -> tuple[QuestionClosed, ...]:
+        """Questions that are over, oldest first."""
+        newest = {a.question_id: a for _, a in sorted(self._assessments.items(), key=lambda item: item[0])}
+        shown = self._shows_grades
+        return tuple(
+            QuestionClosed(r.question_id, newest.get(r.question_id) if shown else None, r.why) for r in self._state.results
+        )
+
+    @property
+    def progress(self) -> Progress:
+        state, thread = self._state, self._state.thread
+        used = state.seconds_used + (0.0 if self.finished else active_seconds(state.last_at, self._clock()))
+        question = self._cast.bank().get(thread.question_id) if thread else None
+        shown = thread is not None and self.setup.mode == "practice"
+        return Progress(
+            asked=len(state.asked),
+            budget=self.setup.questions,
+            seconds_used=used,
+            seconds_left=self.setup.minutes * 60 - used if self.setup.minutes else None,
+            points_heard=heard_points(thread) if thread and shown else None,
+            points_total=len(question.key_points) if question and shown else None,
+            hints_given=thread.hints_given if thread else 0,
+            follow_ups=thread.follow_ups if thread else 0,
+        )
+
+    @property
+    def _shows_grades(self) -> bool:
+        return self.setup.mode == "practice" or self.finished
+
+    # ------------------------------------------------------------ what can be done
+
+    def proceed(self) -> Iterator[Update]:
+        """Whatever the interviewer owes: the opening and first question, or the reply a crash or a closed page cut off.
+        Nothing on the candidate's turn."""
+        with self._exclusive():
+            self._grade_if_owed()
+            yield from self._speak_while_due()
+
+    def say(self, text: str) -> Iterator[Update]:
+        """Something the candidate said or typed; what kind of utterance it is, is recognised. Raises SessionError when the
+        interview is over, not begun, or busy."""
+        text = storable(text)
+        if len(text) > LONGEST_UTTERANCE:
+            text = text[:LONGEST_UTTERANCE] + " […]"
+        return self._take(recognise(text), text)
+
+    def request(self, kind: TurnKind) -> Iterator[Update]:
+        """A button: one of REQUESTS. Raises ValueError for another kind, SessionError like `say`."""
+        if kind not in REQUESTS:
+            raise ValueError(f"{kind} is no request")
+        return self._take(kind, "")
+
+    def stop_speaking(self) -> None:
+        """Cut the model's phrasing short; what is still needed of the question follows at once as authored."""
+        self._cancelled.set()
+
+    # ------------------------------------------------------------ how it goes
+
+    def _take(self, kind: TurnKind, text: str) -> Iterator[Update]:
+        with self._exclusive():
+            if self.finished:
+                raise SessionError("this interview is over")
+            if self._state.thread is None and kind is not TurnKind.END:
+                raise SessionError("this interview has not begun; call proceed first")
+            thread = self._state.thread
+            turn = Turn(
+                self._next_number(), Speaker.CANDIDATE, kind, text, self._clock(),
+                thread.question_id if thread else None, thread.target if thread else None,
+            )  # fmt: skip
+            self._commit(turn, self._grade(turn) if self._is_gradable(turn) else None)
+            yield Committed(turn)
+            yield from self._speak_while_due()
+
+    def _commit(self, turn: Turn, grade: Callable[[], Assessment] | None = None) -> None:
+        """Store the turn, then what grading it gives. A crash in between leaves an ungraded answer, graded by `proceed`."""
+        self._store.add_turn(self.id, turn)
+        self._turns.append(turn)
+        assessment = self._keep(turn, grade()) if grade else None
+        self._state = advance(self._state, turn, assessment)
+        if self.finished:
+            self._store.finish(self.id, turn.at)
+
+    def _keep(self, turn: Turn, assessment: Assessment) -> Assessment:
+        self._store.add_assessment(self.id, turn.number, assessment, self._clock())
+        self._assessments[turn.number] = assessment
+        return assessment
+
+    def _grade_if_owed(self) -> None:
+        last = self._turns[-1] if self._turns else None
+        if last and self._is_gradable(last) and last.number not in self._assessments:
+            self._keep(last, self._grade(last)())
+            self._state = replay(self.setup, self._turns, self._assessments)
+
+    def _is_gradable(self, turn: Turn) -> bool:
+        """Answers are; so is "I don't know" when nothing else was said, since that is worth exactly nothing."""
+        if turn.kind is TurnKind.DONT_KNOW:
+            return not answer_text(self._turns, turn.question_id or "")
+        return turn.kind is TurnKind.ANSWER
+
+    def _grade(self, turn: Turn) -> Callable[[], Assessment]:
+        """Grades the whole answer to the running question, this turn included, when called."""
+
+        def graded() -> Assessment:
+            question = self._cast.bank().get(turn.question_id or "")
+            if question is None:
+                return Assessment.ungraded(turn.question_id or "", "the question is no longer in the bank", self._grader.info)
+            answer = answer_text(self._turns, question.id) or turn.text or DONT_KNOW.get(self.setup.lang)
+            passages = tuple(hit.passage.text for hit in self._passages(answer, question.id))
+            item = GradingItem(question, answer, passages)
+            assessment = _safely(self._grader, item)
+            fallback = self._cast.grade_fallback
+            if not assessment.graded and fallback is not None and fallback is not self._grader:
+                second = _safely(fallback, item)
+                return replace(second, flags=(*second.flags, "model-failed"), raw_reply=assessment.reason)
+            return assessment
+
+        return graded
+
+    def _speak_while_due(self) -> Iterator[Update]:
+        material = Material(self._cast.bank(), self._recent)
+        while (move := next_move(self._state, material)) is not None:
+            leaving = self._state.thread if move.kind in (TurnKind.ASK, TurnKind.CLOSE) else None
+            if leaving is not None:
+                yield self._closing(leaving.question_id, move)
+            if move.kind in (TurnKind.OPEN, TurnKind.ASK):
+                self._voice, self._grader = self._cast.voice(), self._cast.grader()
+            yield from self._speak(move, material.bank)
+        if self.finished:
+            yield Ended(self._state.closed.value if self._state.closed else "")
+
+    def _closing(self, question_id: str, move: Move) -> QuestionClosed:
+        why = EndOfQuestion((move.detail or "").rpartition("/")[2])
+        graded = [a for _, a in sorted(self._assessments.items()) if a.question_id == question_id]
+        return QuestionClosed(question_id, graded[-1] if graded and self._shows_grades else None, why)
+
+    def _speak(self, move: Move, bank: Bank) -> Iterator[Update]:
+        self._cancelled.clear()
+        utterance = Utterance(Provenance(BUILTIN))
+        said = ""
+        for piece in self._voice.speak(move, self._scene(move, bank), utterance, self._cancelled.is_set):
+            said += piece
+            yield Spoken(piece)
+        turn = Turn(
+            self._next_number(), Speaker.INTERVIEWER, move.kind, said, self._clock(),
+            move.question_id, move.key_point_id, move.detail, utterance.provenance,
+        )  # fmt: skip
+        self._commit(turn)
+        yield Committed(turn)
+
+    def _scene(self, move: Move, bank: Bank) -> Scene:
+        answer = answer_text(self._turns, move.question_id) if move.question_id else ""
+        recent = tuple(t.text for t in self._turns if t.speaker is Speaker.INTERVIEWER)[-12:]
+        hits: tuple[Hit, ...] = ()
+        if move.kind is TurnKind.FOLLOW_UP and move.question_id:
+            hits = self._passages(answer, move.question_id)
+        return Scene(self._state, bank, self._next_number(), answer, recent, hits)
+
+    def _passages(self, query: str, question_id: str) -> tuple[Hit, ...]:
+        return tuple(self._cast.retriever().search(query[:1000], 3, question_id=question_id))
+
+    def _next_number(self) -> int:
+        return self._turns[-1].number + 1 if self._turns else 1
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
+            raise SessionError("the interviewer is still speaking")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+class Interviews:
+    """All interviews of one installation."""
+
+    def __init__(self, cast: Cast, store: Store, clock: Clock = lambda: datetime.now(UTC)) -> None:
+        self._cast, self._store, self._clock = cast, store, clock
+        self._live: dict[str, Interview] = {}
+        self._lock = threading.Lock()
+
+    def start(self, setup: Setup) -> Interview:
+        """A new interview, in the store; nothing is said yet. A seed of 0 is replaced by a random one."""
+        if setup.seed == 0:
+            setup = replace(setup, seed=secrets.randbelow(2**31) + 1)
+        session_id = self._store.create(setup, self._cast.voice().name, self._clock())
+        return self.open(session_id)
+
+    def open(self, session_id: str) -> Interview:
+        """The interview with that id: the living object, or one rebuilt from the store. Raises SessionError."""
+        with self._lock:
+            live = self._live.get(session_id)
+            if live is None:
+                stored = self._store.load(session_id)
+                live = Interview(stored, self._cast, self._store, self._clock, self._recent(session_id))
+                self._live[session_id] = live
+                self._forget_some()
+            return live
+
+    def list(self, limit: int = 100) -> list[SessionInfo]:
+        """Newest first. A running interview in real mode shows no score yet."""
+        infos = self._store.list(limit)
+        return [replace(i, score=None) if i.setup.mode == "real" and i.status == "running" else i for i in infos]
+
+    def delete(self, session_id: str) -> None:
+        """Remove an interview for good. Raises SessionError for an unknown id."""
+        with self._lock:
+            self._live.pop(session_id, None)
+        self._store.delete(session_id)
+
+    def report(self, session_id: str) -> Report:
+        """The report as of now. Raises SessionError."""
+        return build_report(self._store.load(session_id), self._cast.bank())
+
+    def _recent(self, besides: str) -> frozenset[str]:
+        sessions = [info.id for info in self._store.list(RECENT_SESSIONS + 1) if info.id != besides]
+        turns = (turn for sid in sessions[:RECENT_SESSIONS] for turn in self._store.load(sid).turns)
+        return frozenset(turn.question_id for turn in turns if turn.kind is TurnKind.ASK and turn.question_id)
+
+    def _forget_some(self) -> None:
+        idle = [sid for sid, interview in self._live.items() if not interview.busy]
+        for sid in idle[: max(0, len(self._live) - LIVE_INTERVIEWS)]:
+            del self._live[sid]
+
+
+def _safely(grader: Grader, item: GradingItem) -> Assessment:
+    """An assessment whatever happens: a grader's own fault must not end somebody's interview."""
+    try:
+        return grader.grade(item)
+    except Exception:
+        log.exception("grading %s failed", item.question.id)
+        return Assessment.ungraded(item.question.id, "the grader failed", grader.info)
