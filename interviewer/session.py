@@ -101,7 +101,7 @@ class Cast:
     voice: Callable[[], Voice]
     grader: Callable[[], Grader]
     retriever: Callable[[], Retriever]
-    grade_fallback: Grader | None = None
+    grade_fallback: Callable[[], Grader] | None = None
 
 
 class Interview:
@@ -250,7 +250,7 @@ class Interview:
             passages = tuple(hit.passage.text for hit in self._passages(answer, question.id))
             item = GradingItem(question, answer, passages)
             assessment = _safely(self._grader, item)
-            fallback = self._cast.grade_fallback
+            fallback = self._cast.grade_fallback() if self._cast.grade_fallback else None
             if not assessment.graded and fallback is not None and fallback is not self._grader:
                 second = _safely(fallback, item)
                 return replace(second, flags=(*second.flags, "model-failed"), raw_reply=assessment.reason)

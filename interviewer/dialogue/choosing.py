@@ -42,7 +42,9 @@ def _was_asked(question: Question, asked: list[Question]) -> bool:
 
 
 def near_duplicates(a: Question, b: Question) -> bool:
-    """Whether two questions ask the same thing in nearly the same words, in either language."""
+    """Whether two questions ask the same thing: taken from the same place of a document, or in nearly the same words."""
+    if not set(a.sources).isdisjoint(b.sources):
+        return True
     pairs = ((a.text.zh, b.text.zh), (a.text.en, b.text.en))
     return any(x and y and jaccard(shingles(x), shingles(y)) >= NEAR_DUPLICATE for x, y in pairs)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from interviewer.domain.text import normalise, sentences, tokens
+from interviewer.domain.text import normalise, tokens
 from interviewer.domain.transcript import TurnKind
 
 _FILLER = re.compile(
@@ -76,6 +76,8 @@ INSTRUCTION = re.compile(
 
 #: Tokens that may be left beside a recognised phrase before the utterance counts as an answer.
 _SPARE_TOKENS = 4
+#: Share of an utterance's tokens that may be something else beside instructions.
+_REST_OF_INSTRUCTION = 0.5
 #: Nobody buries a bare request in a speech: longer utterances are answers.
 _LONGEST_REQUEST = 40
 
@@ -86,7 +88,7 @@ def recognise(text: str) -> TurnKind:
     words = tokens(folded)
     if not words and not re.search(r"[^\W_]", folded):
         return TurnKind.SILENCE
-    if _only_instructions(text):
+    if _mostly_instructions(folded):
         return TurnKind.INSTRUCTION
     if len(words) > _LONGEST_REQUEST:
         return TurnKind.ANSWER
@@ -100,14 +102,7 @@ def _spare(text: str) -> int:
     return len(tokens(_FILLER.sub(" ", text)))
 
 
-def _only_instructions(text: str) -> bool:
-    """Whether instructions to the interviewer are there and next to nothing else is."""
-    found = False
-    rest = 0
-    for start, end in sentences(text):
-        sentence = normalise(text[start:end])
-        if INSTRUCTION.search(sentence):
-            found = True
-        else:
-            rest += _spare(sentence)
-    return found and rest <= 2 * _SPARE_TOKENS
+def _mostly_instructions(folded: str) -> bool:
+    """Whether instructions to the interviewer make up most of it. An answer *about* prompt injection quotes some in passing."""
+    rest, found = INSTRUCTION.subn(" ", folded)
+    return found > 0 and _spare(rest) <= _REST_OF_INSTRUCTION * len(tokens(folded))

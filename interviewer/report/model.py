@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import fmean
 
-from interviewer.domain.assessment import Assessment, Verdict
-from interviewer.domain.questions import Bank, LocalText, Question
+from interviewer.domain.assessment import Assessment, PointAssessment, Verdict
+from interviewer.domain.questions import Bank, Lang, LocalText
 from interviewer.domain.transcript import SessionInfo, Turn, TurnKind, answer_text
 from interviewer.ports import StoredSession
 
@@ -31,6 +32,12 @@ class QuestionResult:
     follow_ups: int
     why: str | None
     reference: LocalText
+    #: Statements of the key points in both languages, by point id, where the bank has them.
+    statements: Mapping[str, LocalText] = field(default_factory=dict)
+
+    def statement(self, point: PointAssessment, lang: Lang) -> str:
+        """A judged point's claim in `lang`; as it was judged where the bank no longer has it."""
+        return self.statements.get(point.point_id, LocalText()).get(lang) or point.statement
 
     @property
     def score(self) -> float | None:
@@ -103,7 +110,7 @@ def build_report(stored: StoredSession, bank: Bank) -> Report:
         high=fmean(a.high or 0.0 for a in graded) if graded else None,
         questions=questions,
         topics=_topics(questions, bank),
-        study_next=_study_next(questions, bank),
+        study_next=_study_next(questions),
         turns=stored.turns,
     )
 
@@ -124,6 +131,7 @@ def _result(ask: Turn, turns: tuple[Turn, ...], assessment: Assessment | None, b
         follow_ups=sum(turn.kind is TurnKind.FOLLOW_UP for turn in about),
         why=(after[0].detail or "").rpartition("/")[2] if after else None,
         reference=question.reference if question else LocalText(),
+        statements={p.id: p.statement for p in question.key_points} if question else {},
     )
 
 
@@ -139,25 +147,17 @@ def _topics(questions: tuple[QuestionResult, ...], bank: Bank) -> tuple[TopicSco
     return tuple(out)
 
 
-def _study_next(questions: tuple[QuestionResult, ...], bank: Bank) -> tuple[StudyPoint, ...]:
+def _study_next(questions: tuple[QuestionResult, ...]) -> tuple[StudyPoint, ...]:
     """Said wrongly first, then missing, then partly; heavier points first."""
     order = {Verdict.CONTRADICTED: 0, Verdict.MISSING: 1, Verdict.PARTLY: 2}
     points = []
     for result in questions:
-        question = bank.get(result.question_id)
         for point in result.assessment.points if result.assessment else ():
             if point.verdict in order:
-                statement = _statement(question, point.point_id, point.statement)
+                statement = result.statements.get(point.point_id, LocalText(point.statement, point.statement))
                 points.append(
                     StudyPoint(result.question_id, result.text, point.point_id, statement, point.verdict, point.weight)
                 )
     points.sort(key=lambda p: (order[p.verdict], -p.weight))
     return tuple(points[:STUDY_POINTS])
 
-
-def _statement(question: Question | None, point_id: str, kept: str) -> LocalText:
-    if question is not None:
-        for point in question.key_points:
-            if point.id == point_id:
-                return point.statement
-    return LocalText(zh=kept, en=kept)

@@ -26,7 +26,7 @@ def to_markdown(report: Report, lang: Lang) -> str:
     lines = [f"# {word('title', lang)}", ""]
     lines.append(f"- {word('date', lang)}: {report.session.created_at:%Y-%m-%d %H:%M} UTC")
     lines.append(f"- {word('mode', lang)}: {word(setup.mode, lang)}")
-    lines.append(f"- {word('interviewer', lang)}: {_plain(report.session.interviewer)}")
+    lines.append(f"- {word('interviewer', lang)}: {interviewer_name(report.session.interviewer, lang)}")
     lines.append(f"- {word('overall', lang)}: **{score_text(report.score, report.low, report.high, lang)}**")
     lines.append(f"- {counts_text(report, lang)}")
     if report.session.status == "running":
@@ -56,6 +56,11 @@ def score_text(score: float | None, low: float | None, high: float | None, lang:
     return f"{score:.0f} ({low:.0f}–{high:.0f})"
 
 
+def interviewer_name(name: str, lang: Lang) -> str:
+    """Who led the interview: the built-in one in words, a model by its name."""
+    return word("built-in", lang) if name == "built-in" else _plain(name)
+
+
 def counts_text(report: Report, lang: Lang) -> str:
     """How many questions were graded, not graded and not answered."""
     return word("counts", lang).format(graded=report.graded, ungraded=report.ungraded, skipped=report.skipped)
@@ -78,16 +83,16 @@ def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
     if result.answer:
         lines += [f"{word('your-answer', lang)}:", "", *_quote(result.answer), ""]
     if assessment is not None:
-        lines += _points(assessment, lang)
+        lines += _points(result, assessment, lang)
     if result.reference:
         lines += [f"{word('reference', lang)}:", "", *_quote(result.reference.get(lang)), ""]
     return lines
 
 
-def _points(assessment: Assessment, lang: Lang) -> list[str]:
+def _points(result: QuestionResult, assessment: Assessment, lang: Lang) -> list[str]:
     lines = []
     for point in assessment.points:
-        lines.append(f"- {verdict_word(point.verdict, lang)} · {_plain(point.statement)}")
+        lines.append(f"- {verdict_word(point.verdict, lang)} · {_plain(result.statement(point, lang))}")
         if point.evidence:
             lines.append(f"  - {word('you-said', lang)}: “{_plain(point.evidence.text)}”")
     for found in assessment.misconceptions:
@@ -96,6 +101,8 @@ def _points(assessment: Assessment, lang: Lang) -> list[str]:
         lines.append(f"  - {word('correction', lang)}: {_plain(found.correction.get(lang))}")
     lines += [f"- {flag_word(flag, lang)}" for flag in assessment.flags]
     grader = assessment.grader
+    if grader.name == "builtin":
+        lines += ["", word("builtin-note", lang)]
     made_by = " ".join(filter(None, (grader.name, grader.version, grader.model, grader.prompt)))
     return [*lines, "", f"{word('graded-by', lang)}: {_plain(made_by)}", ""]
 

@@ -50,6 +50,7 @@ WORDS: dict[str, LocalText] = {
     "level": LocalText("难度", "Level"),
     "graded-by": LocalText("评分者", "Graded by"),
     "interviewer": LocalText("面试官", "Interviewer"),
+    "built-in": LocalText("内置面试官", "built-in interviewer"),
     "date": LocalText("时间", "Date"),
     "mode": LocalText("模式", "Mode"),
     "practice": LocalText("练习", "Practice"),
@@ -61,7 +62,8 @@ WORDS: dict[str, LocalText] = {
     ),
     "builtin-note": LocalText(
         "由内置评分器按文字匹配评出：它认不出流畅但错误的说法，也看不懂题库之外的正确内容，区间因此较宽。",
-        "Graded by the built-in text matcher: it can miss fluent wrong claims and correct content outside the bank, so its bands are wide.",
+        "Graded by the built-in text matcher: it can miss fluent wrong claims and correct content outside the bank, "
+        "so its bands are wide.",
     ),
     "covered": LocalText("已说到", "Covered"),
     "partly": LocalText("说到一部分", "Partly"),

@@ -1,0 +1,5 @@
+"""The commands. Each is a thin shell over the parts; nothing heavy is imported before a command needs it."""
+
+from interviewer.cli.main import main
+
+__all__ = ["main"]

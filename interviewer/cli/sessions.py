@@ -1,0 +1,65 @@
+"""`interviewer sessions` and `export`: what was kept."""
+
+from __future__ import annotations
+
+import argparse
+
+from pydantic import TypeAdapter
+
+from interviewer.cli.common import print_json, settings_from
+from interviewer.domain.errors import InterviewerError, SessionError
+from interviewer.domain.transcript import SessionInfo
+from interviewer.report import to_json, to_markdown
+from interviewer.report.render import score_text
+from interviewer.wiring import build
+
+_INFOS = TypeAdapter(list[SessionInfo])
+
+
+def sessions(args: argparse.Namespace) -> int:
+    """List interviews, or delete one."""
+    parts = build(settings_from(args))
+    try:
+        if args.delete:
+            parts.interviews.delete(args.delete)
+            return 0
+        infos = parts.interviews.list()
+        if args.json:
+            print_json(_INFOS.dump_python(infos, mode="json"))
+            return 0
+        for info in infos:
+            score = score_text(info.score, None, None, "en")
+            setup = info.setup
+            print(
+                f"{info.id}  {info.created_at:%Y-%m-%d %H:%M}  {info.status:<8}  {setup.lang} {setup.mode:<8}  "
+                f"{info.questions_asked}/{setup.questions}  {score}"
+            )
+        if not infos:
+            print("no interviews yet")
+        return 0
+    finally:
+        parts.close()
+
+
+def export(args: argparse.Namespace) -> int:
+    """Write one interview's report."""
+    parts = build(settings_from(args))
+    try:
+        session_id = args.id
+        if session_id == "last":
+            infos = parts.interviews.list(1)
+            if not infos:
+                raise SessionError("there are no interviews yet")
+            session_id = infos[0].id
+        report = parts.interviews.report(session_id)
+        text = to_json(report) + "\n" if args.format == "json" else to_markdown(report, args.lang or report.session.setup.lang)
+        if args.out is None:
+            print(text, end="")
+            return 0
+        try:
+            args.out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InterviewerError(f"{args.out}: {error.strerror}") from error
+        return 0
+    finally:
+        parts.close()

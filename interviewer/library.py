@@ -1,0 +1,107 @@
+"""What the interviewer knows: the shipped bank, the person's own banks and documents, and the index over all of them.
+
+Readers see the old state or the new one, whole; one writer at a time. Asks and grades nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from interviewer.config import Settings, corpus_dir
+from interviewer.domain.errors import BankError, DocumentError
+from interviewer.domain.questions import Bank, Passage
+from interviewer.encoders import Encoders
+from interviewer.ingest.bankfile import dump_bank_file, load_bank, read_bank_file
+from interviewer.ingest.documents import Document, read_document
+from interviewer.ingest.run import IngestResult, ingest
+from interviewer.retrieval import PassageIndex, bank_passages, build_or_update, document_passages
+
+
+class Library:
+    """The bank and its index."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Reads the banks; the index is built at first use. Raises BankError for the shipped bank only."""
+        self._settings = settings
+        self._lock = threading.RLock()
+        self._index: PassageIndex | None = None
+        self.problems: tuple[str, ...] = ()
+        self.bank = self._read_bank()
+
+    @property
+    def index(self) -> PassageIndex:
+        """The index of everything the library holds. Raises RetrievalIndexError, EngineUnavailable (the encoder)."""
+        with self._lock:
+            if self._index is None:
+                self._index = self._build_index()
+            return self._index
+
+    def refresh(self) -> None:
+        """Reread the banks and bring the index up to date; only what changed is embedded."""
+        with self._lock:
+            self.bank = self._read_bank()
+            self._index = self._build_index()
+
+    def ingest(self, paths: Sequence[Path]) -> IngestResult:
+        """What the documents hold. Saves nothing. A question the bank asks too is kept: the interview asks one of the two."""
+        return ingest(paths)
+
+    def save(self, result: IngestResult, name: str) -> list[Path]:
+        """Write the questions found as the person's bank `name`, replacing one of that name; a file per document where there
+        are several. Raises BankError. The index follows at the next `refresh`."""
+        self._settings.banks_dir.mkdir(parents=True, exist_ok=True)
+        topics = list(dict.fromkeys(question.topic for question in result.questions))
+        written = []
+        for topic in topics:
+            own = [question for question in result.questions if question.topic == topic]
+            path = self._settings.banks_dir / f"{file_slug(name if len(topics) == 1 else f'{name}-{topic}')}.yaml"
+            dump_bank_file(path, topic, result.topics[topic], own, "derived")
+            written.append(path)
+        return written
+
+    def add_documents(self, paths: Sequence[Path]) -> IngestResult:
+        """Take documents in: those with questions as one bank each, the others as text to retrieve from."""
+        result = self.ingest(paths)
+        for path in paths:
+            single = result if len(paths) == 1 else self.ingest([path])
+            if not self.save(single, path.stem):
+                with suppress(DocumentError):  # the report says so already
+                    self._keep_for_reading(read_document(path))
+        self.refresh()
+        return result
+
+    def add_reading(self, paths: Sequence[Path]) -> None:
+        """Keep documents as text to retrieve from, whatever questions they hold. Raises DocumentError."""
+        for path in paths:
+            self._keep_for_reading(read_document(path))
+        self.refresh()
+
+    def _keep_for_reading(self, document: Document) -> None:
+        self._settings.documents_dir.mkdir(parents=True, exist_ok=True)
+        (self._settings.documents_dir / f"{file_slug(document.name)}.txt").write_text(document.text, encoding="utf-8")
+
+    def _read_bank(self) -> Bank:
+        """The shipped bank and the person's own. A file of theirs that can't be read is a problem, not the end."""
+        banks, problems = [], []
+        for path in sorted(self._settings.banks_dir.glob("*.y*ml")):
+            try:
+                banks.append(read_bank_file(path))
+            except BankError as error:
+                problems.append(str(error))
+        self.problems = tuple(problems)
+        return load_bank([corpus_dir() / "bank"]).merged(banks)
+
+    def _build_index(self) -> PassageIndex:
+        passages: list[Passage] = bank_passages(self.bank)
+        for path in sorted(self._settings.documents_dir.glob("*.txt")):
+            passages += document_passages(path.stem, path.read_text(encoding="utf-8"))
+        return build_or_update(self._settings.index_dir, passages, self._settings.encoder, Encoders())
+
+
+def file_slug(name: str) -> str:
+    """A name that is safe as a file's: letters (Chinese too), digits, `-` and `_`; never empty, never a path."""
+    return re.sub(r"[^\w\-]+", "-", name).strip("-")[:80] or "documents"

@@ -1,0 +1,159 @@
+"""The only place that picks concrete parts: from settings to a library, graders, voices and a store.
+
+A model is loaded in the background; until it is there, and whenever it fails, the built-in interviewer carries on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from interviewer.config import Settings, prompts_dir
+from interviewer.dialogue.speakers import BuiltinSpeaker, ModelSpeaker, Speaker
+from interviewer.dialogue.wording import Wording
+from interviewer.domain.errors import InterviewerError
+from interviewer.domain.questions import Bank
+from interviewer.engines import load_engine
+from interviewer.grading import BuiltinGrader, ModelGrader
+from interviewer.ingest.run import IngestResult
+from interviewer.library import Library
+from interviewer.ports import Engine, Grader, Retriever, Store
+from interviewer.prompting import PromptBook, load_prompts
+from interviewer.session import Cast, Interviews
+from interviewer.storage import open_store
+
+log = logging.getLogger(__name__)
+
+EngineState = Literal["none", "loading", "ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """How the model is doing. `name` is the model asked for, `detail` a sentence for people."""
+
+    state: EngineState
+    name: str = ""
+    detail: str = ""
+
+
+class ModelSlot:
+    """The model, once it has loaded. `wait` blocks until loading has ended either way."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._done = threading.Event()
+        self._closed = False
+        self._lock = threading.Lock()
+        self.engine: Engine | None = None
+        self.status = EngineStatus("none") if settings.engine == "builtin" else EngineStatus("loading", self._asked_for)
+        if settings.engine == "builtin":
+            self._done.set()
+        else:
+            threading.Thread(target=self._load, name="model-loader", daemon=True).start()
+
+    @property
+    def _asked_for(self) -> str:
+        return self._settings.model or self._settings.base_url
+
+    def _load(self) -> None:
+        try:
+            engine = load_engine(self._settings, allow_download=self._settings.download)
+        except InterviewerError as error:
+            self.status = EngineStatus("failed", self._asked_for, str(error))
+        except Exception as error:
+            log.exception("loading %s failed", self._asked_for)
+            self.status = EngineStatus("failed", self._asked_for, f"{type(error).__name__}: {error}")
+        else:
+            with self._lock:
+                if self._closed:
+                    engine.close()
+                else:
+                    self.engine = engine
+                    self.status = EngineStatus("ready", engine.info.model, engine.info.device)
+        self._done.set()
+
+    def wait(self, timeout: float | None = None) -> EngineStatus:
+        """The status once loading has ended, or after `timeout` seconds."""
+        self._done.wait(timeout)
+        return self.status
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self.engine is not None:
+                self.engine.close()
+
+
+class Parts:
+    """Everything an interface needs, put together."""
+
+    def __init__(self, settings: Settings, store: Store, library: Library, prompts: PromptBook) -> None:
+        self.settings = settings
+        self.store = store
+        self.library = library
+        self.prompts = prompts
+        self.model = ModelSlot(settings)
+        wording = Wording(prompts)
+        self._builtin_speaker = BuiltinSpeaker(wording)
+        self._wording = wording
+        self._graders: tuple[Bank, BuiltinGrader] | None = None
+        self.interviews = Interviews(
+            Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self.builtin_grader), store
+        )
+
+    @property
+    def bank(self) -> Bank:
+        return self.library.bank
+
+    @property
+    def retriever(self) -> Retriever:
+        return self.library.index
+
+    @property
+    def grader(self) -> Grader:
+        return self._grader()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was wrong with the person's own files, for them to mend."""
+        return self.library.problems
+
+    def engine_status(self) -> EngineStatus:
+        return self.model.status
+
+    def builtin_grader(self) -> BuiltinGrader:
+        """The built-in grader for the bank as it is now."""
+        bank = self.library.bank
+        if self._graders is None or self._graders[0] is not bank:
+            self._graders = (bank, BuiltinGrader(bank))
+        return self._graders[1]
+
+    def add_documents(self, paths: Sequence[Path]) -> IngestResult:
+        """Take documents into the library. Raises InterviewerError when nothing could be stored."""
+        return self.library.add_documents(paths)
+
+    def close(self) -> None:
+        """Free the model and the database."""
+        self.model.close()
+        self.store.close()
+
+    def _voice(self) -> Speaker:
+        engine = self.model.engine
+        return ModelSpeaker(engine, self._wording, self.prompts) if engine else self._builtin_speaker
+
+    def _grader(self) -> Grader:
+        engine = self.model.engine
+        return ModelGrader(engine, self.prompts, self.builtin_grader()) if engine else self.builtin_grader()
+
+
+def build(settings: Settings) -> Parts:
+    """All parts for these settings. Raises InterviewerError for a bank, prompt or database that can't be used."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InterviewerError(f"the data folder {settings.data} can't be made: {error.strerror}") from error
+    return Parts(settings, open_store(settings.database_url), Library(settings), load_prompts(prompts_dir()))
