@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,13 +55,17 @@ class Settings:
     #: OpenAI-compatible server, for example http://127.0.0.1:8000/v1. Also read from OPENAI_BASE_URL.
     base_url: str = ""
     #: Also read from OPENAI_API_KEY. Never printed or stored.
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     #: `builtin`, or a sentence-transformers model name or folder.
     encoder: str = "builtin"
     #: Whether a model that isn't on this machine may be fetched from its hub.
     download: bool = False
     host: str = "127.0.0.1"
     port: int = 7860
+    #: Host names, comma-separated, that the pages answer to besides this machine's own; needed behind a public name.
+    allowed_hosts: str = ""
+    #: Whether other sites may show the pages in a frame, as hosting services do.
+    framed: bool = False
 
     @property
     def database_url(self) -> str:
@@ -92,16 +96,17 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     """Settings from the environment, then `overrides` that are not None. Raises ConfigError naming the bad variable."""
     env = os.environ if environ is None else environ
     raw: dict[str, Any] = {}
-    for field in fields(Settings):
-        value = env.get(f"INTERVIEWER_{field.name.upper()}", "").strip()
+    for item in fields(Settings):
+        value = env.get(f"INTERVIEWER_{item.name.upper()}", "").strip()
         if value:
-            raw[field.name] = value
+            raw[item.name] = value
     raw.setdefault("base_url", env.get("OPENAI_BASE_URL", "").strip())
     raw.setdefault("api_key", env.get("OPENAI_API_KEY", "").strip())
     raw.update({name: value for name, value in overrides.items() if value is not None})
     raw["data"] = Path(raw.get("data") or _default_data_dir()).expanduser().resolve()
     raw["port"] = _port(raw.get("port", 7860))
     raw["download"] = _flag("INTERVIEWER_DOWNLOAD", raw.get("download", False))
+    raw["framed"] = _flag("INTERVIEWER_FRAMED", raw.get("framed", False))
     engine = raw.get("engine") or ("openai" if raw.get("base_url") else "transformers" if raw.get("model") else "builtin")
     if engine not in ENGINE_KINDS:
         raise ConfigError(f"engine is {engine!r}; it can be {', '.join(ENGINE_KINDS)}")

@@ -20,7 +20,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     for name in list(os.environ):
-        if name.startswith("INTERVIEWER_") and name not in {"INTERVIEWER_REQUIRE_BROWSER", "INTERVIEWER_ARTIFACTS"}:
+        if name.startswith("INTERVIEWER_") and name not in {"INTERVIEWER_REQUIRE_BROWSER", "INTERVIEWER_ARTIFACTS", "INTERVIEWER_WRITE_GOLDEN"}:
             monkeypatch.delenv(name)
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)

@@ -135,6 +135,6 @@ def find_term(text: str, term: str) -> tuple[int, int] | None:
     if CJK_RUN.search(term):
         at = text.find(term)
         return (at, at + len(term)) if at >= 0 else None
-    pattern = re.escape(term).replace(r"\ ", r"[\s\-]+").replace(r"\-", r"[\s\-]?")
+    pattern = re.sub(r"\\[ -]", lambda m: r"[\s\-]+" if m.group() == "\\ " else r"[\s\-]?", re.escape(term))
     match = re.search(rf"(?<![A-Za-z0-9]){pattern}(?:s|es)?(?![A-Za-z0-9])", text)
     return match.span() if match else None

@@ -1,0 +1,1 @@
+"""Files → questions: bank files, question documents, and a linter for both."""
