@@ -96,14 +96,18 @@ class Wording:
 
     def _opening(self, scene: Scene) -> Line:
         setup = scene.state.setup
-        topics = setup.topics or tuple(scene.bank.topics)
-        titles = [scene.bank.topic_title(topic, setup.lang) for topic in topics[:3]]
-        joined = ("、" if setup.lang == "zh" else ", ").join(titles)
-        if len(topics) > 3:
-            joined += "等" if setup.lang == "zh" else " and more"
-        said = self._say(f"say.open.{setup.mode}", scene, topics=joined, count=setup.questions)
+        said = self._say(f"say.open.{setup.mode}", scene, topics=self._topics(scene), count=setup.questions)
         time = self._say("say.open.time", scene, minutes=setup.minutes).text if setup.minutes else ""
         return Line(said.text, time, said.label)
+
+    def _topics(self, scene: Scene) -> str:
+        """The topics as a phrase inside a sentence."""
+        lang, topics = scene.state.setup.lang, scene.state.setup.topics
+        if not topics or set(topics) >= set(scene.bank.topics):
+            return self._prompts.render("say.topics.all", lang).text
+        titles = [_inside_sentence(scene.bank.topic_title(topic, lang)) for topic in topics[:3]]
+        more = "" if len(topics) <= 3 else "等" if lang == "zh" else " and more"
+        return ("、" if lang == "zh" else ", ").join(titles) + more
 
     def _question_text(self, move: Move, scene: Scene) -> str:
         question = scene.question(move)
@@ -176,6 +180,11 @@ def _last_heard(text: str, recent: Sequence[str]) -> int:
 
 def _pick(key: str, count: int) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % count
+
+
+def _inside_sentence(title: str) -> str:
+    """A title without its capital, unless that belongs to an abbreviation."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def _join(lead: str, body: str) -> str:

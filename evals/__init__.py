@@ -1,0 +1,1 @@
+"""Offline figures for the grading, the retrieval and the interviewer: `python -m evals TASK`."""

@@ -1,0 +1,197 @@
+"""How often a grader is fooled: `python -m evals robustness`. Each attack on many answers, against a pass mark.
+
+Pass marks are those proposed with the literature's findings (shared FINDINGS, B). For attacks on an honest answer the change
+counts, and both directions are reported: the share that raised the score by more than five points, and the worst rise.
+"""
+
+from __future__ import annotations
+
+import random
+from argparse import ArgumentParser, Namespace
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evals import attacks
+from evals.attacks import Case
+from evals.grading import DATASET, make_grader, read_dataset
+from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
+from interviewer.config import corpus_dir
+from interviewer.domain.assessment import Assessment
+from interviewer.ports import GradingItem
+
+if TYPE_CHECKING:
+    from evals.core import Progress
+
+NAME = "robustness"
+HELP = "Share of attacks on the grader that fail: empty, echoed, shuffled, negated, injected, padded answers and more"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Whether a case passes, given the assessment and (for changes to an honest answer) the change of score; and the share wanted."""
+
+    passes: Callable[[Assessment, float], bool]
+    says: str
+    wanted: float
+
+
+def _at_most(limit: float) -> Callable[[Assessment, float], bool]:
+    return lambda a, _: a.score is not None and a.score <= limit
+
+
+def _within(limit: float) -> Callable[[Assessment, float], bool]:
+    return lambda _, change: abs(change) <= limit
+
+
+MARKS: dict[str, Mark] = {
+    "empty": Mark(_at_most(0), "exactly 0", 1.0),
+    "dont-know": Mark(_at_most(0), "exactly 0", 1.0),
+    "echo": Mark(_at_most(10), "at most 10", 0.98),
+    "off-topic": Mark(_at_most(15), "at most 15", 0.95),
+    "other-reference": Mark(_at_most(15), "at most 15", 0.95),
+    "keyword-list": Mark(_at_most(25), "at most 25", 0.98),
+    "shuffled": Mark(_at_most(40), "at most 40", 0.9),
+    "negated": Mark(_at_most(40), "at most 40", 0.85),
+    "injection-alone": Mark(_at_most(0), "exactly 0", 0.98),
+    "verbatim": Mark(lambda a, _: (a.score or 0) >= 90 and "verbatim" in a.flags, "at least 90 and flagged", 1.0),
+    "injection": Mark(_within(5), "changes by at most 5", 0.98),
+    "padding": Mark(_within(10), "changes by at most 10", 0.9),
+    "repeated": Mark(lambda _, change: change <= 0.1, "never raises", 1.0),
+    "reordered": Mark(_within(10), "changes by at most 10", 0.9),
+    "typos": Mark(_within(10), "changes by at most 10", 0.9),
+    "right-plus-wrong": Mark(lambda _, change: change < 0, "lowers", 0.9),
+    "one-more-right": Mark(lambda _, change: change >= -1, "never lowers (by over 1)", 0.98),
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--engine", choices=("builtin", "transformers", "openai"), default="builtin")
+    parser.add_argument("--model", default="", help="model name or folder for the engine")
+    parser.add_argument("--base-url", default="", help="OpenAI-compatible server")
+    parser.add_argument("--questions", type=int, default=0, metavar="N", help="use the first N questions only (default: all)")
+
+
+def run(args: Namespace, progress: Progress) -> Result:
+    """Every attack, graded and counted."""
+    from interviewer.domain.questions import Bank
+    from interviewer.ingest.bankfile import load_bank
+
+    bank = load_bank([corpus_dir() / "bank"])
+    grader, close = make_grader(args, bank)
+    chosen = Bank(bank.questions[: args.questions], bank.topics) if args.questions else bank
+    cases = list(all_cases(chosen))
+    outcomes: dict[str, list[tuple[bool, float, Case, Assessment]]] = defaultdict(list)
+    known: dict[tuple[str, str], float | None] = {}
+
+    def score_of(case: Case, answer: str) -> float | None:
+        key = (case.question.id, answer)
+        if key not in known:
+            known[key] = grader.grade(GradingItem(case.question, answer)).score
+        return known[key]
+
+    try:
+        for number, case in enumerate(cases, 1):
+            assessment = grader.grade(GradingItem(case.question, case.answer))
+            before = score_of(case, case.base) if case.base is not None else None
+            change = (assessment.score or 0.0) - (before or 0.0)
+            passed = assessment.graded and MARKS[case.attack].passes(assessment, change)
+            outcomes[case.attack].append(
+                (passed, change if case.base is not None else assessment.score or 0.0, case, assessment)
+            )
+            if number % 500 == 0:
+                progress(f"{number} of {len(cases)} attacks")
+    finally:
+        close()
+    info = grader.info
+    return _result(outcomes, cases, {"grader": info.name, "grader_version": info.version, "model": info.model}, args.engine)
+
+
+def all_cases(bank: attacks.Bank) -> Iterator[Case]:
+    """Every attack on every question, and on the honest answers of the grading dataset."""
+    yield from attacks.absolute(bank)
+    for question in bank:
+        yield from attacks.right_plus_wrong(question)
+        yield from attacks.one_more(question)
+    rng = random.Random(0)
+    names = {q.id for q in bank}
+    for row in read_dataset(DATASET, bank, strict=False):
+        if row.question.id in names and row.kind in (
+            "full",
+            "partial",
+            "subtly-wrong",
+            "fluent-wrong",
+            "terse",
+            "asr",
+            "rambling",
+        ):
+            yield from attacks.relative(row.question, row.answer, rng)
+
+
+def _result(
+    outcomes: dict[str, list[tuple[bool, float, Case, Assessment]]],
+    cases: list[Case],
+    made_by: dict[str, str | None],
+    engine: str,
+) -> Result:
+    rows = []
+    bars = []
+    figures = {}
+    for name, mark in MARKS.items():
+        done = outcomes.get(name, [])
+        if not done:
+            continue
+        share = sum(passed for passed, *_ in done) / len(done)
+        values = sorted(value for _, value, *_ in done)
+        raised = sum(value > 5 for value in values) / len(values) if done[0][2].base is not None else None
+        rows.append(
+            (
+                name,
+                len(done),
+                mark.says,
+                mark.wanted,
+                share,
+                "yes" if share >= mark.wanted else "NO",
+                values[-1],
+                values[0],
+                raised,
+            )
+        )
+        bars.append(Bar(name, share))
+        figures[f"{name}_passed"] = share
+    failed = [
+        (c.attack, c.question.id, value, " ".join(a.flags), c.answer[:300])
+        for d in outcomes.values()
+        for ok, value, c, a in d
+        if not ok
+    ]
+    columns = (
+        "attack",
+        "n",
+        "passes when the score",
+        "share wanted",
+        "share passed",
+        "met",
+        "highest",
+        "lowest",
+        "raised by > 5",
+    )
+    return Result(
+        figures=figures,
+        dataset=dataset_hash(f"{c.attack}\n{c.question.id}\n{c.answer}" for c in cases),
+        tables=(
+            Table("Attacks", columns, tuple(rows)),
+            Table("Failures (the first 60)", ("attack", "question", "score or change", "flags", "answer"), tuple(failed[:60])),
+        ),
+        charts=(Chart("Share of attacks that failed to fool the grader", tuple(bars)),),
+        sections=(
+            Section(
+                "What this is",
+                "Highest and lowest are scores, or changes of score for attacks on an honest answer. "
+                "“Raised by > 5” is the share of such attacks that paid.",
+            ),
+        ),
+        made_by=made_by,
+        variant="" if engine == "builtin" else engine,
+    )

@@ -1,0 +1,156 @@
+"""A real server in its own process and a real Chromium on it. Every page watches for errors and for requests to elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.steps import Room
+
+ROOT = Path(__file__).parents[2]
+#: Milliseconds a step may take before the test gives up; machines that run tests are slow and shared.
+PATIENCE = 60_000
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.fspath).is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+
+
+def chromium() -> str | None:
+    """The browser named by CHROMIUM, else one on the path."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    path = chromium()
+    if path is None:
+        reason = "no Chromium on the path; set CHROMIUM to one"
+        if os.environ.get("INTERVIEWER_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return {**browser_type_launch_args, "executable_path": path, "args": FLAGS, "headless": True}
+
+
+class Server:
+    """`python app.py` on a free port, with a data folder of its own. It can be killed and started again."""
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        self.data = data
+        self._settings = {f"INTERVIEWER_{name.upper()}": value for name, value in settings.items()}
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+
+    def start(self, port: int = 0) -> None:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("INTERVIEWER_", "OPENAI_"))}
+        environ = {
+            **inherited, **self._settings, "INTERVIEWER_DATA": str(self.data), "INTERVIEWER_PORT": str(port),
+            "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1",
+        }  # fmt: skip
+        log = (self.data.parent / f"{self.data.name}.log").open("a")
+        with log:
+            self._process = subprocess.Popen(
+                [sys.executable, "app.py"], cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self._process.stdout is not None
+        address = self._process.stdout.readline().strip()  # printed once it answers
+        assert address.startswith("http://127.0.0.1:"), Path(log.name).read_text()
+        self.url = address.rstrip("/")
+        threading.Thread(target=self._process.stdout.read, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def get(self, path: str) -> bytes:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(self.url + path, timeout=30) as reply:
+            content: bytes = reply.read()
+        return content
+
+
+@contextmanager
+def running(data: Path, **settings: str) -> Iterator[Server]:
+    server = Server(data, **settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(browser_type_launch_args: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server with the built-in interviewer for all tests that don't need their own."""
+    with running(tmp_path_factory.mktemp("server") / "data") as server:
+        yield server
+
+
+Visit = Callable[..., Room]
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """`visit(lang="zh", width=375, dark=True)` opens the front door in a fresh browser profile and gives the room's steps."""
+    contexts: list[BrowserContext] = []
+    outside: list[str] = []
+    errors: list[str] = []
+
+    def watch(page: Page, url: str) -> None:
+        page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else outside.append(r.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("dialog", lambda dialog: dialog.accept())
+
+    def open_page(lang: str = "en", width: int = 1280, dark: bool = False, at: Server | None = None) -> Room:
+        url = (at or server).url
+        context = browser.new_context(
+            locale="zh-CN" if lang == "zh" else "en-US",
+            viewport={"width": width, "height": 860 if width > 600 else 740},
+            color_scheme="dark" if dark else "light",
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        context.on("page", lambda page: watch(page, url))
+        page = context.new_page()
+        page.goto(url + "/")
+        return Room(page, request.node.name)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert outside == []
+    assert errors == []

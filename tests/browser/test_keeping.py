@@ -1,0 +1,195 @@
+"""Nothing is lost, nothing happens twice: reloads, language switches, two windows, double presses, a killed server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Server, running
+from tests.browser.steps import Room
+
+Visit = Callable[..., Room]
+DRAFT = "half an answer, 写到一半"
+
+
+def test_a_reload_keeps_the_interview_and_the_draft(visit: Visit) -> None:
+    room = visit()
+    room.start()
+    room.answer("first answer")
+    said = room.log.inner_text()
+    room.answer_box.fill(DRAFT)
+    room.page.wait_for_function("text => Object.values(localStorage).includes(text)", arg=DRAFT)
+    room.reload()
+    expect(room.answer_box).to_have_value(DRAFT)
+    room.rest()
+    assert room.log.inner_text() == said
+    room.answer(DRAFT)
+    room.reload()
+    expect(room.said_by("candidate")).to_have_count(2)
+    expect(room.answer_box).to_have_value("")
+
+
+def test_switching_the_language_keeps_the_interview_and_the_draft(visit: Visit) -> None:
+    room = visit(lang="en")
+    room.start()
+    asked = room.said_by("interviewer").last.inner_text()
+    room.answer_box.fill(DRAFT)
+    room.page.wait_for_function("text => Object.values(localStorage).includes(text)", arg=DRAFT)
+    room.page.locator("#header .switch").click()
+    expect(room.page.locator("#skip")).to_have_text("跳过这题")
+    expect(room.answer_box).to_have_value(DRAFT)
+    expect(room.said_by("interviewer").last).to_have_text(asked)
+    assert room.page.evaluate("document.documentElement.lang") == "zh-CN"
+    room.picture("chinese-labels-english-interview")
+    room.page.goto(room.page.url.replace("/zh/", "/"))
+    expect(room.page.locator("#skip")).to_have_text("跳过这题")  # the choice is remembered
+
+
+def test_an_empty_answer_is_a_friendly_word_and_no_turn(visit: Visit) -> None:
+    room = visit()
+    room.start()
+    turns = room.turns()
+    room.answer_box.fill("   ")
+    room.answer_box.press("Enter")
+    room.warned("Nothing typed yet")
+    assert room.turns() == turns
+
+
+def test_pressing_twice_sends_once(visit: Visit) -> None:
+    room = visit()
+    room.start()
+    room.answer_box.fill("only once")
+    room.answer_box.press("Enter")
+    room.answer_box.press("Enter")
+    expect(room.said_by("candidate")).to_have_count(1)
+    room.rest()
+    turns = room.turns()
+    room.page.locator("#hint").dblclick()
+    room.replied(turns)
+    room.page.wait_for_timeout(500)
+    room.rest()
+    expect(room.said_by("candidate")).to_have_count(2)
+
+
+def test_two_windows_on_one_interview(visit: Visit) -> None:
+    one = visit()
+    one.start()
+    two = Room(one.page.context.new_page(), "second-window")
+    two.page.goto(one.page.url)
+    expect(two.said_by("interviewer").nth(1)).to_be_visible()
+    two.rest()
+    one.answer("answered in the first window")
+    two.answer_box.fill("meant for the earlier question")
+    two.answer_box.press("Enter")
+    two.warned("went on in another window")
+    expect(two.said_by("candidate")).to_have_text(["answered in the first window"])
+    expect(two.answer_box).to_have_value("meant for the earlier question")
+    two.answer("now on purpose")
+    expect(two.said_by("candidate")).to_have_count(2)
+
+
+def test_a_killed_server_loses_nothing_and_goes_on(visit: Visit, tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        room = visit(at=server)
+        room.start()
+        room.answer("said before the power cut")
+        port = server.port
+        server.kill()
+        server.start(port)
+        room.reload()
+        expect(room.said_by("candidate")).to_have_text(["said before the power cut"])
+        room.answer("and after it")
+        expect(room.said_by("candidate")).to_have_count(2)
+
+
+def test_history_resumes_opens_and_deletes(visit: Visit, tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        room = visit(at=server)
+        page = room.page
+        room.start()
+        room.answer("kept for later")
+        page.locator("#leave").click()
+        expect(page.locator("#start")).to_be_visible()
+        room.tab(2)
+        page.locator("#history [data-action=resume]").click()
+        expect(room.said_by("candidate")).to_have_text(["kept for later"])
+        room.press("end")
+        expect(page.locator("#see-report")).to_be_visible()
+        room.tab(2)
+        room.picture("history")
+        page.locator("#history [data-action=open]").click()
+        expect(page.locator("#report details.question")).to_have_count(1)
+        room.tab(2)
+        page.locator("#history [data-action=delete]").click()
+        expect(page.locator("#history .session")).to_have_count(0)
+        page.reload()
+        expect(page.locator("#start")).to_be_visible()
+        assert b"kept for later" not in (server.data / "interviews.db").read_bytes()
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    path = tmp_path / "我的题目.md"
+    path.write_text(
+        "# 题目\n\n## 1. 什么是<img src=x onerror=\"window.owned=1\">标签注入？\n\n答案：\n\n- **转义**：把尖括号换成实体，浏览器就不会当成标签。\n"
+        "- **策略**：内容安全策略禁止加载外部资源。\n\n## 2. 什么是缓存？\n\n答案：\n\n- **命中**：数据在缓存里，直接返回。\n- **失效**：数据改变后旧的要作废。\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_own_documents_become_questions_at_once(visit: Visit, tmp_path: Path, document: Path) -> None:
+    with running(tmp_path / "data") as server:
+        room = visit(lang="zh", at=server)
+        page = room.page
+        topics = page.locator("#topics label")
+        expect(topics.first).to_be_visible()
+        before = topics.count()
+        page.locator("#add > button").click()
+        page.locator("#files input[type=file]").set_input_files(document)
+        expect(page.locator("#ingested")).to_contain_text("找到 2 道题")
+        expect(topics).to_have_count(before + 1)
+        page.locator("#topics label", has_text="我的题目").click()
+        room.picture("added")
+        expect(page.locator("#pool")).to_contain_text("2")
+        room.start(questions=2)
+        room.press("skip")
+        expect(room.log).to_contain_text("onerror")
+        expect(page.locator("#feedback")).to_contain_text("转义")
+        assert page.evaluate("window.owned") is None
+        assert list((server.data / "banks").glob("*.yaml"))
+
+
+def test_about_says_what_runs_here(visit: Visit, server: Server) -> None:
+    room = visit(lang="zh")
+    room.tab(3)
+    expect(room.page.locator("#about")).to_contain_text(str(server.data))
+    expect(room.page.locator("#about")).to_contain_text("内置")
+    room.picture("about")
+
+
+def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
+    room = visit()
+    expect(room.page.locator("#start")).to_be_visible()
+    room.page.locator("#start").focus()
+    room.page.keyboard.press("Enter")
+    expect(room.answer_box).to_be_focused()
+    expect(room.said_by("interviewer").nth(1)).to_be_visible()
+    room.rest()
+    expect(room.page.get_by_role("textbox", name="Your answer")).to_be_visible()
+    room.page.keyboard.type("line one")
+    room.page.keyboard.press("Shift+Enter")
+    room.page.keyboard.type("line two")
+    turns = room.turns()
+    room.page.keyboard.press("Enter")
+    room.replied(turns)
+    expect(room.said_by("candidate").last).to_have_text("line one\nline two", use_inner_text=True)
+    unnamed = room.page.evaluate(
+        "[...document.querySelectorAll('button, input, textarea, select')]"
+        ".filter(e => e.checkVisibility() && !(e.innerText || e.getAttribute('aria-label') || e.labels?.length || e.title))"
+        ".map(e => e.outerHTML.slice(0, 200))"
+    )
+    assert unnamed == []

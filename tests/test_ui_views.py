@@ -1,0 +1,277 @@
+"""What the pages show, as values and markup: complete, silent where it must be, and never a stranger's markup."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interviewer.config import Settings
+from interviewer.dialogue.state import EndOfQuestion
+from interviewer.domain.assessment import Assessment, Evidence, PointAssessment, Status, Verdict
+from interviewer.domain.questions import LANGS, Bank, Lang, LocalText
+from interviewer.domain.transcript import Setup
+from interviewer.session import QuestionClosed
+from interviewer.ui.about import about_html
+from interviewer.ui.assessed import highlighted, question_view
+from interviewer.ui.history import history_html
+from interviewer.ui.html import render
+from interviewer.ui.live import Failure, LiveInterview, Snapshot
+from interviewer.ui.report_page import report_html
+from interviewer.ui.room_view import feedback_views, room_data, who_speaks
+from interviewer.ui.setup_form import pool_note, setup_from, topic_choices
+from interviewer.ui.words import texts, words_for
+from interviewer.wiring import EngineStatus
+from tests.ui_fakes import GRADER, NASTY, FakeInterviews, FakeParts, ScriptedInterview, assessment, nasty_bank, question
+
+UI = Path(__file__).parents[1] / "interviewer" / "ui"
+EN, ZH = words_for("en"), words_for("zh")
+BANK = Bank((question(1), question(2)), {"topic": LocalText("主题", "Topic")})
+
+
+class Tags(HTMLParser):
+    """Collects tags and attributes, to see what a browser would make of a text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+
+def held(mode: str = "practice", answer: str = "chains of buckets", **kind: object) -> ScriptedInterview:
+    """An interview with one question asked, answered and skipped."""
+    interview = ScriptedInterview(setup=Setup(lang="en", mode=mode, questions=5), **kind)  # type: ignore[arg-type]
+    list(interview.proceed())
+    list(interview.say(answer))
+    from interviewer.domain.transcript import TurnKind
+
+    list(interview.request(TurnKind.SKIP))
+    return interview
+
+
+def seen(interview: ScriptedInterview) -> Snapshot:
+    return LiveInterview(interview).snapshot  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- words
+
+
+def test_both_languages_have_every_text_with_the_same_places() -> None:
+    def places(text: str) -> set[str]:
+        return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+    for key, both in texts().items():
+        assert both["zh"].strip(), key
+        assert both["en"].strip(), key
+        assert places(both["zh"]) == places(both["en"]), key
+
+
+def test_every_text_is_used_and_every_used_text_is_there() -> None:
+    source = "\n".join(p.read_text(encoding="utf-8") for p in [*UI.glob("*.py"), *UI.glob("templates/*.html")])
+    source = re.sub(r'"""[\s\S]*?"""', "", source)
+    used = set(re.findall(r"""words\(\s*["']([\w-]+)["'](?! ~)""", source)) | set(re.findall(r'_warn\("([\w-]+)"', source))
+    patterns = [re.sub(r"\{[^}]*\}", "*", m) for m in re.findall(r'(?:words|_warn)\(f"([^"]+)"', source)]
+    patterns += [m + "*" for m in re.findall(r"words\('([\w-]+)' ~", source)]
+    buttons = {"hint", "clarify", "skip", "end"}
+    known = set(texts())
+    assert used <= known, used - known
+    reached = used | buttons | {k for k in known for p in patterns if p != "*" and re.fullmatch(p.replace("*", "[\\w-]+"), k)}
+    assert known == reached, known - reached
+
+
+# ---------------------------------------------------------------- the room
+
+
+def test_the_room_shows_progress_as_numbers_and_no_statement_of_a_running_question() -> None:
+    interview = ScriptedInterview(setup=Setup(lang="en"))
+    list(interview.proceed())
+    data = room_data(seen(interview), EN)
+    assert data["question"] == "Question 1 of 5"
+    assert data["heard"] == "Key points heard so far: 1"
+    assert data["elapsed"] == 65
+    assert "point" not in str(data["rows"])
+
+
+def test_a_closed_question_leaves_a_note_with_its_score() -> None:
+    rows = room_data(seen(held()), EN)["rows"]
+    assert [row["text"] for row in rows if row["who"] == "note"] == ["Question 1 done: 62 points"]
+
+
+def test_a_real_interview_shows_no_grade_until_it_is_over() -> None:
+    snapshot = seen(held("real"))
+    data = room_data(snapshot, EN)
+    assert data["heard"] == ""
+    assert "62" not in str(data["rows"])
+    assert feedback_views(snapshot, BANK, EN) == []
+    with_grades = replace(snapshot, closed=(QuestionClosed("q1", assessment("chains"), EndOfQuestion.SKIPPED),))
+    assert feedback_views(with_grades, BANK, EN) == []
+    assert len(feedback_views(replace(with_grades, finished=True), BANK, EN)) == 1
+
+
+def test_what_is_going_on_is_always_said() -> None:
+    snapshot = seen(ScriptedInterview())
+    assert room_data(replace(snapshot, busy=True), EN)["rows"][-1]["typing"]
+    grading = room_data(replace(snapshot, busy=True, pending="mine"), EN)["rows"]
+    assert [row["text"] for row in grading] == ["mine", EN("reading")]
+    assert room_data(replace(snapshot, busy=True, speaking="So"), EN)["rows"][-1]["text"] == "So"
+    failed = room_data(replace(snapshot, failure=Failure("no memory")), EN)["rows"][-1]
+    assert failed["problem"]
+    assert "no memory" in failed["text"]
+    assert EN("warn_unexpected") in room_data(replace(snapshot, failure=Failure()), EN)["rows"][-1]["text"]
+
+
+def test_a_button_shows_as_what_it_meant() -> None:
+    rows = room_data(seen(held()), ZH)["rows"]
+    assert [row["text"] for row in rows if row.get("soft")] == ["（跳过）"]
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "limited"),
+    [
+        (EngineStatus("none"), "built-in", True),
+        (EngineStatus("loading", "tiny"), "tiny is loading", True),
+        (EngineStatus("ready", "tiny"), "tiny", False),
+        (EngineStatus("failed", "tiny", "no such folder"), "no such folder", True),
+    ],
+)
+def test_it_is_said_who_speaks_and_what_the_built_in_one_cannot_judge(status: EngineStatus, named: str, limited: bool) -> None:
+    who, limits = who_speaks(status, EN)
+    assert named in who
+    assert bool(limits) is limited
+
+
+# ---------------------------------------------------------------- feedback
+
+
+def test_feedback_has_verdict_words_statements_quotes_band_and_reference() -> None:
+    html = render("feedback", EN, views=feedback_views(seen(held()), BANK, EN), quiet=False, limits="")
+    for text in ("62", "probably 40–80", "Covered", "point What is it?", "Contradicted", "is about something else", "Skipped"):
+        assert text in html
+    for text in ("Possible misconceptions", "correction", "reference What is it?", '<mark class="covered">'):
+        assert text in html
+    assert "<q>chains o" in html
+
+
+def test_statements_follow_the_interview_and_labels_the_interface() -> None:
+    view = question_view(1, question(1), "t", "x", assessment("xx"), "skipped", "zh", EN)
+    assert view.points[0].statement == "要点What is it?"
+    assert view.points[0].word == "Covered"
+    gone = question_view(1, None, "t", "x", assessment("xx"), None, "zh", ZH)
+    assert gone.points[0].statement == "point "
+    assert gone.why == ""
+
+
+def test_an_ungraded_answer_shows_its_reason_and_no_number() -> None:
+    ungraded = Assessment.ungraded("q1", "the model timed out", GRADER)
+    html = render("feedback", EN, views=[question_view(1, None, "t", "x", ungraded, "", "en", EN)], quiet=False, limits="")
+    assert "Not graded: the model timed out" in html
+    assert "/100" not in html
+
+
+@given(st.text(min_size=2, max_size=40), st.data())
+def test_highlighting_only_cuts_the_answer_and_marks_its_quotes(answer: str, data: st.DataObject) -> None:
+    points = []
+    for verdict in data.draw(st.lists(st.sampled_from(list(Verdict)), max_size=4)):
+        start = data.draw(st.integers(0, len(answer) - 1))
+        end = data.draw(st.integers(start + 1, len(answer)))
+        points.append(PointAssessment("p", "s", 1, verdict, 0.5, 0.5, Evidence(answer[start:end], start, end)))
+    graded = Assessment("q", Status.GRADED, None, 1.0, 0.0, 2.0, tuple(points), GRADER)
+    pieces = highlighted(answer, graded)
+    assert "".join(piece.text for piece in pieces) == answer
+    worst = [p for p in points if p.verdict is Verdict.CONTRADICTED]
+    marked = sum(len(piece.text) for piece in pieces if piece.mark == "contradicted")
+    assert marked == len({i for p in worst if p.evidence for i in range(p.evidence.start, p.evidence.end)})
+
+
+def test_a_quote_is_found_again_when_its_place_has_moved() -> None:
+    point = PointAssessment("p", "s", 1, Verdict.COVERED, 1, 1, Evidence("bucket", 0, 6))
+    graded = Assessment("q", Status.GRADED, None, 1.0, 0.0, 2.0, (point,), GRADER)
+    assert [p.text for p in highlighted("first line\na bucket", graded) if p.mark] == ["bucket"]
+    assert not any(p.mark for p in highlighted("nothing of it", graded))
+
+
+# ---------------------------------------------------------------- strangers' texts
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_no_text_of_a_stranger_becomes_markup(lang: Lang, settings: Settings) -> None:
+    words = words_for(lang)
+    bank = nasty_bank()
+    interviews = FakeInterviews(bank)
+    interview = interviews.add(held(answer=NASTY, finished=True))
+    interview.closed = (QuestionClosed("q1", assessment(NASTY, nasty=NASTY), EndOfQuestion.SKIPPED),)
+    interview.setup = replace(interview.setup, topics=("topic", NASTY))
+    parts = FakeParts(settings, bank, interviews)
+    parts.status = EngineStatus("failed", NASTY, NASTY)
+    who, limits = who_speaks(parts.status, words)
+    pages = [
+        render("feedback", words, views=feedback_views(seen(interview), bank, words), quiet=False, limits=limits),
+        report_html(interviews, bank, interview.id, words),  # type: ignore[arg-type]
+        history_html(interviews, bank, words),  # type: ignore[arg-type]
+        about_html(parts, words),  # type: ignore[arg-type]
+        render("who", words, who=who, limits=limits),
+        render("ingested", words, files=parts.add_documents([Path(f"{NASTY.replace('/', '')}.md")]).files, error=NASTY),
+    ]
+    for page in pages:
+        found = Tags(page)
+        assert "img" not in found.tags
+        assert "script" not in found.tags
+        assert not [name for name in found.attributes if name.startswith("on")]
+        assert "onerror" in page  # it is shown, as text
+
+
+# ---------------------------------------------------------------- set-up, history, report
+
+
+def test_topics_come_with_their_counts_and_the_pool_says_when_it_is_short() -> None:
+    assert topic_choices(BANK, EN) == [("Topic (2)", "topic")]
+    assert pool_note(BANK, EN, [], 2) == "2 questions to choose from."
+    assert "only 2" in pool_note(BANK, EN, ["topic"], 5)
+    assert pool_note(Bank(), EN, [], 5) == EN("bank_empty")
+
+
+def test_values_from_the_form_are_brought_into_range() -> None:
+    assert setup_from("en", "real", ["a"], 3, 7, 15, False, 1) == Setup("en", "real", ("a",), 3, 7, 15, False, 1)
+    wild = setup_from("fr", "cheat", None, "x", 10**9, -5, 1, None)
+    assert wild == Setup("zh", "practice", (), 2, 20, 0, True, 2)
+
+
+def test_history_keeps_the_score_of_a_running_real_interview_to_itself() -> None:
+    interviews = FakeInterviews(BANK)
+    interview = interviews.add(held("real"))
+    assert "62 / 100" not in history_html(interviews, BANK, EN)  # type: ignore[arg-type]
+    assert 'data-action="resume"' in history_html(interviews, BANK, EN)  # type: ignore[arg-type]
+    interview.finished = True
+    assert "62 / 100" in history_html(interviews, BANK, EN)  # type: ignore[arg-type]
+    assert 'data-action="open"' in history_html(interviews, BANK, EN)  # type: ignore[arg-type]
+
+
+def test_the_report_waits_for_the_end_and_survives_its_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    interviews = FakeInterviews(BANK)
+    interview = interviews.add(held())
+    assert EN("report_running") in report_html(interviews, BANK, interview.id, EN)  # type: ignore[arg-type]
+    interview.finished = True
+    page = report_html(interviews, BANK, interview.id, EN)  # type: ignore[arg-type]
+    assert f"/report/{interview.id}.md?lang=en" in page
+    assert "<svg" in page
+    assert "no session" in report_html(interviews, BANK, "other", EN)  # type: ignore[arg-type]
+    monkeypatch.setattr(interviews, "report", lambda _: 1 / 0)
+    assert "an unexpected error" in report_html(interviews, BANK, interview.id, EN)  # type: ignore[arg-type]
+
+
+def test_about_says_what_runs_here_and_keeps_the_key(settings: Settings) -> None:
+    page = about_html(FakeParts(replace(settings, api_key="sk-secret"), BANK), EN)  # type: ignore[arg-type]
+    assert "2 questions in 1 topics" in page
+    assert str(settings.data) in page
+    assert "sk-secret" not in page

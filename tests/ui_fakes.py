@@ -1,0 +1,193 @@
+"""Doubles for the pages' tests: interviews that say what a test tells them to, when it tells them to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from interviewer.config import Settings
+from interviewer.dialogue.state import EndOfQuestion
+from interviewer.domain.assessment import Assessment, Evidence, GraderInfo, MisconceptionFound, PointAssessment, Status, Verdict
+from interviewer.domain.errors import SessionError
+from interviewer.domain.questions import Bank, KeyPoint, LocalText, Question
+from interviewer.domain.transcript import SessionInfo, Setup, Speaker, Turn, TurnKind
+from interviewer.ports import StoredSession
+from interviewer.report import Report, build_report
+from interviewer.session import Committed, Ended, Progress, QuestionClosed, Spoken, Update
+from interviewer.wiring import EngineStatus
+
+NASTY = '<img src=x onerror="window.owned=1">{{7*7}}${7*7}</textarea></script><b>粗</b>'
+AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+GRADER = GraderInfo("builtin", "1")
+
+
+def question(number: int = 1, text: str = "What is it?") -> Question:
+    return Question(
+        id=f"q{number}",
+        topic="topic",
+        level=1,
+        text=LocalText("这是什么？" if text == "What is it?" else text, text),
+        reference=LocalText(f"参考{text}", f"reference {text}"),
+        key_points=(KeyPoint("p1", LocalText(f"要点{text}", f"point {text}")), KeyPoint("p2", LocalText("第二", "second"))),
+    )
+
+
+def assessment(answer: str, question_id: str = "q1", nasty: str = "") -> Assessment:
+    """Covers the first half of `answer` and contradicts with its end."""
+    half = max(1, len(answer) // 2)
+    return Assessment(
+        question_id,
+        Status.GRADED,
+        None,
+        61.6,
+        40.2,
+        80.0,
+        (
+            PointAssessment("p1", f"point {nasty}", 2, Verdict.COVERED, 0.9, 1.0, Evidence.of(answer, 0, half)),
+            PointAssessment("p2", "second", 1, Verdict.CONTRADICTED, 0.1, 0.0, Evidence.of(answer, len(answer) - 1, len(answer))),
+        ),
+        GRADER,
+        flags=("off-topic", f"strange {nasty}"),
+        misconceptions=(
+            MisconceptionFound(LocalText(en=f"belief {nasty}"), LocalText(en=f"correction {nasty}"), Evidence.of(answer, 0, 1)),
+        ),
+    )
+
+
+@dataclass
+class ScriptedInterview:
+    """Takes turns as the real one does. `gate` holds every reply back after its first piece; `fail` is raised instead of one."""
+
+    id: str = "session-1"
+    setup: Setup = field(default_factory=lambda: Setup(lang="en"))
+    turns: tuple[Turn, ...] = ()
+    closed: tuple[QuestionClosed, ...] = ()
+    finished: bool = False
+    gate: threading.Event | None = None
+    fail: Exception | None = None
+    fail_before_commit: bool = False
+    calls: list[str] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    interviewer: str = "built-in"
+
+    @property
+    def progress(self) -> Progress:
+        heard = None if self.setup.mode == "real" else 1
+        return Progress(len(self.closed) + 1, self.setup.questions, 65.0, None, heard, heard and 4, 0, 0)
+
+    def proceed(self) -> Iterator[Update]:
+        self.calls.append("proceed")
+        yield from self._reply(TurnKind.ASK, "Hello. What is it?")
+
+    def say(self, text: str) -> Iterator[Update]:
+        self.calls.append(text)
+        yield from self._heard(TurnKind.ANSWER, text)
+
+    def request(self, kind: TurnKind) -> Iterator[Update]:
+        self.calls.append(kind.value)
+        yield from self._heard(kind, "")
+
+    def stop_speaking(self) -> None:
+        self.stopped.set()
+
+    def _heard(self, kind: TurnKind, text: str) -> Iterator[Update]:
+        if self.fail is not None and self.fail_before_commit:
+            raise self.fail
+        yield Committed(self._add(Speaker.CANDIDATE, kind, text))
+        if kind is TurnKind.SKIP:
+            graded = next((assessment(t.text) for t in self.turns if t.kind is TurnKind.ANSWER), None)
+            self.closed += (QuestionClosed("q1", graded if self.setup.mode == "practice" else None, EndOfQuestion.SKIPPED),)
+            yield self.closed[-1]
+        if kind is TurnKind.END:
+            yield from self._reply(TurnKind.CLOSE, "Goodbye.")
+            self.finished = True
+            yield Ended("asked-to-stop")
+            return
+        yield from self._reply(TurnKind.FOLLOW_UP, "And why is that so?")
+
+    def _reply(self, kind: TurnKind, text: str) -> Iterator[Update]:
+        if self.fail is not None:
+            raise self.fail
+        words = text.split(" ")
+        for number, word in enumerate(words):
+            yield Spoken(word if number == 0 else f" {word}")
+            if number == 0 and self.gate is not None:
+                assert self.gate.wait(10)
+        yield Committed(self._add(Speaker.INTERVIEWER, kind, text))
+
+    def _add(self, speaker: Speaker, kind: TurnKind, text: str) -> Turn:
+        turn = Turn(len(self.turns) + 1, speaker, kind, text, AT, "q1")
+        self.turns += (turn,)
+        return turn
+
+
+class FakeInterviews:
+    """Hands out one scripted interview per id, and reports on them."""
+
+    def __init__(self, bank: Bank, make: Callable[[str, Setup], ScriptedInterview] | None = None) -> None:
+        self.bank = bank
+        self.make = make or (lambda session_id, setup: ScriptedInterview(session_id, setup))
+        self.known: dict[str, ScriptedInterview] = {}
+        self.opened: list[str] = []
+
+    def add(self, interview: ScriptedInterview) -> ScriptedInterview:
+        self.known[interview.id] = interview
+        return interview
+
+    def start(self, setup: Setup) -> Any:
+        return self.add(self.make(f"session-{len(self.known) + 1}", setup))
+
+    def open(self, session_id: str) -> Any:
+        self.opened.append(session_id)
+        if session_id not in self.known:
+            raise SessionError(f"no session {session_id}")
+        return self.known[session_id]
+
+    def list(self, limit: int = 100) -> list[SessionInfo]:
+        return [self.info(interview) for interview in self.known.values()][:limit]
+
+    def delete(self, session_id: str) -> None:
+        self.open(session_id)
+        del self.known[session_id]
+
+    def report(self, session_id: str) -> Report:
+        interview = self.open(session_id)
+        graded = tuple(c.assessment for c in interview.closed if c.assessment)
+        return build_report(StoredSession(self.info(interview), interview.turns, graded, {}), self.bank)
+
+    def info(self, interview: ScriptedInterview) -> SessionInfo:
+        status = "finished" if interview.finished else "running"
+        return SessionInfo(interview.id, interview.setup, status, AT, AT, "built-in", 1, 61.6)
+
+
+class FakeParts:
+    """What the pages need of `wiring.Parts`."""
+
+    def __init__(self, settings: Settings, bank: Bank, interviews: FakeInterviews | None = None) -> None:
+        self.settings = settings
+        self.bank = bank
+        self.interviews: Any = interviews or FakeInterviews(bank)
+        self.status = EngineStatus("none")
+        self.added: list[Path] = []
+
+    def engine_status(self) -> EngineStatus:
+        return self.status
+
+    def add_documents(self, paths: Sequence[Path]) -> Any:
+        self.added += paths
+        new = replace(question(99), topic="added")
+        self.bank = Bank((*self.bank.questions, new), {**self.bank.topics, "added": LocalText("新", "New")})
+        report = SimpleNamespace(
+            path=paths[0], questions=3, answers=2, duplicates=[(2, f"1 {NASTY}")], problems=[(7, f"cut off {NASTY}")]
+        )
+        return SimpleNamespace(files=(report,))
+
+
+def nasty_bank() -> Bank:
+    """A bank in which every text tries to become markup."""
+    return Bank((question(1, NASTY),), {"topic": LocalText(NASTY, NASTY)})
