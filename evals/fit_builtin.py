@@ -1,7 +1,8 @@
 """Fit the built-in grader's calibration on labels the bank gives for free: `python -m evals.fit_builtin`.
 
 A point's accepted phrasing is *stated*, a contrast *contradicted* (left out of what the grader knows, or known and said
-with other words); the sayings of other points and questions, shuffled words and bare terms are *absent*. Cross-validation is grouped by question. Never reads evals/datasets: those figures stay honest.
+with other words); the sayings of other points and questions, shuffled words and bare terms are *absent*. Cross-validation is
+grouped by question. Never reads evals/datasets: those figures stay honest.
 Writes interviewer/grading/calibration.json, which people review as text.
 """
 
@@ -32,7 +33,8 @@ STATED, CONTRADICTED, ABSENT = range(3)
 #: Openings as people speak, so that the model sees more than bare phrasings.
 OPENINGS = ("", "", "嗯，", "我觉得", "其实就是", "这个的话，", "Well, ", "I think ", "so basically ")
 #: How much a contradicting row counts against a stating one: candidates say a thing rightly more often than wrongly.
-#: Without contrasts nothing tells the two apart, and trusting most claims errs least; with them, near-balance separates best on dev.
+#: Without contrasts nothing tells the two apart, and trusting most claims errs least; with them, near-balance separates
+#: best on dev.
 CONTRADICTED_WEIGHT: dict[Knowledge, float] = {"full": 0.8, "accepted": 0.3, "bare": 0.15}
 #: L2 strength on the mean log loss. Figures hardly move between 1e-4 and 3e-3 (evals/LOG.md).
 STRENGTH = 1e-3
@@ -81,7 +83,8 @@ class Judge:
         units = self.compiled.vocabulary.units(text)
         if all(p.statement for p in self.compiled.phrases):
             left_out = frozenset()  # there is nothing to leave out, and the numbers are another question's
-        return window_features(self.compiled, [units], self.hidden | left_out)[0]
+        features: Floats = window_features(self.compiled, [units], self.hidden | left_out)[0]
+        return features
 
 
 def _stripped(question: Question) -> Question:
@@ -94,7 +97,8 @@ def _contrasts(compiled: CompiledQuestion) -> frozenset[int]:
 
 
 def _sayings(compiled: CompiledQuestion, judge: Judge, rng: random.Random) -> Iterator[Row]:
-    """Each phrasing in three guises: unknown to the grader; known but said with other words here and there; beside another one."""
+    """Each phrasing in three guises: unknown to the grader; known but said with other words here and there; beside another
+    one."""
     sayings = [i for i, p in enumerate(compiled.phrases) if not p.statement]
     for i in sayings:
         phrase = compiled.phrases[i]
@@ -119,7 +123,8 @@ def _sayings(compiled: CompiledQuestion, judge: Judge, rng: random.Random) -> It
 
 
 def _loosened(text: str, rng: random.Random) -> str:
-    """The text with 25–55 % of its words (Chinese: characters) lost, as a paraphrase that keeps the rest would share. Words that
+    """The text with 25–55 % of its words (Chinese: characters) lost, as a paraphrase that keeps the rest would share. Words
+    that
     carry the direction of the claim stay: a paraphrase keeps those by meaning."""
     pieces = re.findall(r"[A-Za-z0-9][\w.\-']*|\S", text)
     keep = 1 - rng.uniform(0.25, 0.55)

@@ -1,6 +1,7 @@
 """How well a grader agrees with labels made by reading: `python -m evals grading`.
 
-The answers of datasets/grading_v1.jsonl were written before any threshold was chosen, in other words than the bank's phrasings. Thresholds
+The answers of datasets/grading_v1.jsonl were written before any threshold was chosen, in other words than the bank's
+phrasings. Thresholds
 and shapes are chosen on its dev questions; the figures that count are those of the test questions. `--external` also grades a
 published set (see shared/benchmarks; never committed), whose questions the bank does not know.
 """
@@ -118,7 +119,8 @@ def run(args: Namespace, progress: Progress) -> Result:
 
 
 def read_dataset(path: Path, bank: Bank, strict: bool = True) -> list[Labelled]:
-    """Rows with their questions; without `strict`, rows of other questions are passed over. Raises InterviewerError for a row whose question or points the bank does not have."""
+    """Rows with their questions; without `strict`, rows of other questions are passed over. Raises InterviewerError for a
+    row whose question or points the bank does not have."""
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         data = json.loads(line)
@@ -346,8 +348,10 @@ def _difference(g: Graded) -> str:
 
 def _note(graded: Sequence[Graded], ungraded: Sequence[Assessment]) -> Section:
     text = (
-        f"{len(graded)} answers graded, {len(ungraded)} ungraded. Labels by one author, written before tuning; the overall label is the "
-        "weighted share of stated points (touched ones count half). “Statements only” grades the same answers as if the bank had no "
+        f"{len(graded)} answers graded, {len(ungraded)} ungraded. Labels by one author, written before tuning; the "
+        f"overall label is the "
+        "weighted share of stated points (touched ones count half). “Statements only” grades the same answers as if "
+        "the bank had no "
         "accepted phrasings, contrasts or terms: what imported questions get."
     )
     reasons = "; ".join(sorted({a.reason or "" for a in ungraded}))

@@ -19,6 +19,7 @@ from evals.grading import DATASET, make_grader, read_dataset
 from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
 from interviewer.config import corpus_dir
 from interviewer.domain.assessment import Assessment
+from interviewer.domain.questions import Bank
 from interviewer.ports import GradingItem
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ HELP = "Share of attacks on the grader that fail: empty, echoed, shuffled, negat
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Whether a case passes, given the assessment and (for changes to an honest answer) the change of score; and the share wanted."""
+    """Whether a case passes, given the assessment and (for changes to an honest answer) the change of score; and the share
+    wanted."""
 
     passes: Callable[[Assessment, float], bool]
     says: str
@@ -75,7 +77,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace, progress: Progress) -> Result:
     """Every attack, graded and counted."""
-    from interviewer.domain.questions import Bank
     from interviewer.ingest.bankfile import load_bank
 
     bank = load_bank([corpus_dir() / "bank"])
@@ -108,7 +109,7 @@ def run(args: Namespace, progress: Progress) -> Result:
     return _result(outcomes, cases, {"grader": info.name, "grader_version": info.version, "model": info.model}, args.engine)
 
 
-def all_cases(bank: attacks.Bank) -> Iterator[Case]:
+def all_cases(bank: Bank) -> Iterator[Case]:
     """Every attack on every question, and on the honest answers of the grading dataset."""
     yield from attacks.absolute(bank)
     for question in bank:

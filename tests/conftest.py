@@ -7,11 +7,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from interviewer.config import Settings, corpus_dir, load_settings, prompts_dir
 from interviewer.domain.questions import Bank
 from interviewer.ingest.bankfile import load_bank
 from interviewer.prompting import PromptBook, load_prompts
+
+# Machines that run tests are slow and shared: no test fails on a time.
+hypothesis_settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("shared-machine")
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +26,11 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     for name in list(os.environ):
-        if name.startswith("INTERVIEWER_") and name not in {"INTERVIEWER_REQUIRE_BROWSER", "INTERVIEWER_ARTIFACTS", "INTERVIEWER_WRITE_GOLDEN"}:
+        if name.startswith("INTERVIEWER_") and name not in {
+            "INTERVIEWER_REQUIRE_BROWSER",
+            "INTERVIEWER_ARTIFACTS",
+            "INTERVIEWER_WRITE_GOLDEN",
+        }:
             monkeypatch.delenv(name)
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)

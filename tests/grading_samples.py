@@ -26,7 +26,10 @@ MEMORY = KeyPoint(
     "memory",
     LocalText(
         "峰值显存由 micro-batch 的激活值决定，而等效 batch 是 micro-batch 乘累积步数。",
-        "Peak memory follows the activations of one micro-batch, while the effective batch is micro-batch times accumulation steps.",
+        (
+            "Peak memory follows the activations of one micro-batch, while the effective batch is micro-batch times "
+            "accumulation steps."
+        ),
     ),
     2,
     (("激活值", "激活", "activation"), ("等效 batch", "effective batch")),
@@ -34,7 +37,10 @@ MEMORY = KeyPoint(
         "任何时候显存里只放一小份数据的中间结果，但更新的效果相当于几份加起来那么大",
         "memory only sees the small batch, but the update behaves as if the batch were N times bigger",
     ),
-    ("显存会随着累积步数线性增长，因为要存下每一步的激活", "every accumulation step keeps its activations, so memory still grows"),
+    (
+        "显存会随着累积步数线性增长，因为要存下每一步的激活",
+        "every accumulation step keeps its activations, so memory still grows",
+    ),
 )
 SCALE = KeyPoint(
     "scale",
@@ -44,7 +50,10 @@ SCALE = KeyPoint(
     ),
     2,
     (("归一化", "除以累积步数", "normalise"), ("损失", "loss")),
-    ("loss 记得除以步数，不然加起来梯度就大了好几倍", "divide the loss by the number of pieces, or your gradient is N times too big"),
+    (
+        "loss 记得除以步数，不然加起来梯度就大了好几倍",
+        "divide the loss by the number of pieces, or your gradient is N times too big",
+    ),
     ("损失要乘以累积步数，才能跟大 batch 对上", "no scaling is needed because summed gradients equal the mean gradient"),
 )
 QUESTION = Question(
@@ -53,14 +62,20 @@ QUESTION = Question(
     1,
     LocalText(
         "显存放不下大 batch 的时候，大家常用梯度累积。它是怎么做的，有什么要注意的？",
-        "When a large batch does not fit in memory, people use gradient accumulation. How does it work, and what do you watch out for?",
+        (
+            "When a large batch does not fit in memory, people use gradient accumulation. How does it work, and what do "
+            "you watch out for?"
+        ),
     ),
     LocalText(
-        "我把一个大 batch 切成若干个 micro-batch，逐个做前向和反向，梯度直接加在参数的 grad 上，攒够预定的步数才更新一次参数并清零。"
+        "我把一个大 batch 切成若干个 micro-batch，逐个做前向和反向，梯度直接加在参数的 grad 上，"
+        "攒够预定的步数才更新一次参数并清零。"
         "因为激活值只需要保留一个 micro-batch 的，峰值显存由它决定，等效 batch 是它乘累积步数。"
         "损失通常按样本取平均，所以每个 micro-batch 的损失要除以累积步数，否则梯度会偏大。",
-        "I split the large batch into micro-batches, run forward and backward on each, sum the gradients and take one step after several. "
-        "Activations are kept for one micro-batch only, so peak memory follows it while the effective batch is it times the steps. "
+        "I split the large batch into micro-batches, run forward and backward on each, sum the gradients and take one "
+        "step after several. "
+        "Activations are kept for one micro-batch only, so peak memory follows it while the effective batch is it "
+        "times the steps. "
         "The loss is a mean, so each micro-batch loss is divided by the number of steps, otherwise the gradient is too large.",
     ),
     (ADD, MEMORY, SCALE),
@@ -79,7 +94,10 @@ OTHER = Question(
     LocalText("BM25 是怎么给文档打分的？", "How does BM25 score documents?"),
     LocalText(
         "BM25 对查询里的每个词，用词频和逆文档频率打分，词频有饱和，长文档会被惩罚，最后把各个词的分数加起来排序。",
-        "BM25 scores each query word by term frequency, which saturates, and inverse document frequency, and penalises long documents.",
+        (
+            "BM25 scores each query word by term frequency, which saturates, and inverse document frequency, and "
+            "penalises long documents."
+        ),
     ),
     (
         KeyPoint(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from grading_samples import ADD, BANK, GOOD, HALF, MEMORY, OTHER, QUESTION, SCALE, WRONG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from interviewer.grading.gates import is_dont_know, is_list
 from interviewer.grading.neutralise import FENCE_CLOSE, clean, fenced, truncated
 from interviewer.grading.scoring import Belief, credit, score, verdict
 from interviewer.ports import Grader, GradingItem
+from tests.grading_samples import ADD, BANK, GOOD, HALF, MEMORY, OTHER, QUESTION, SCALE, WRONG
 
 GRADER = BuiltinGrader(BANK)
 
@@ -59,11 +59,14 @@ def test_half_an_answer_gets_the_weight_of_its_points() -> None:
     assert 30 <= points_score(result) <= 55  # three of seven
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "。。。", "不知道", "嗯，这个我不太清楚", "I don't know, sorry", "没怎么了解过，跳过吧"])
+@pytest.mark.parametrize(
+    "text", ["", "  \n", "。。。", "不知道", "嗯，这个我不太清楚", "I don't know, sorry", "没怎么了解过，跳过吧"]
+)
 def test_nothing_said_is_exactly_zero(text: str) -> None:
     result = grade(text)
     assert (result.score, result.low, result.high) == (0.0, 0.0, 0.0)
-    assert result.flags and result.graded
+    assert result.flags
+    assert result.graded
 
 
 def test_a_guess_after_doubt_is_an_answer() -> None:
@@ -164,13 +167,20 @@ def test_order_of_sentences_hardly_matters(said: list[str]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.text(max_size=300) | st.lists(st.sampled_from([*SAYINGS, *INJECTIONS, WRONG, "\ud800", "\x00", "<s>"]), max_size=5).map("".join))
+@given(
+    st.text(max_size=300)
+    | st.lists(st.sampled_from([*SAYINGS, *INJECTIONS, WRONG, "\ud800", "\x00", "<s>"]), max_size=5).map("".join)
+)
 def test_any_text_gets_a_sound_assessment(text: str) -> None:
     result = grade(text)
-    assert result.graded and result.score is not None and result.low is not None and result.high is not None
+    assert result.graded
+    assert result.score is not None
+    assert result.low is not None
+    assert result.high is not None
     assert 0 <= result.low <= result.score <= result.high <= 100
     for point in result.points:
-        assert 0 <= point.probability <= 1 and 0 <= point.credit <= 1
+        assert 0 <= point.probability <= 1
+        assert 0 <= point.credit <= 1
         if point.evidence:
             assert text[point.evidence.start : point.evidence.end] == point.evidence.text
             point.evidence.text.encode("utf-8")
@@ -201,7 +211,10 @@ def test_points_without_phrasings_are_graded_with_a_wider_band() -> None:
     plain = GRADER.grade(GradingItem(question_from_row(row), HALF))
     authored = grade(HALF)
     assert plain.points[0].probability > max(p.probability for p in plain.points[1:])
-    assert plain.high is not None and plain.low is not None and authored.high is not None and authored.low is not None
+    assert plain.high is not None
+    assert plain.low is not None
+    assert authored.high is not None
+    assert authored.low is not None
     assert plain.high - plain.low > authored.high - authored.low
 
 
@@ -211,7 +224,9 @@ def test_works_without_a_bank() -> None:
 
 def test_question_without_points_is_ungraded() -> None:
     result = GRADER.grade(GradingItem(Question("q", "", 1, QUESTION.text, QUESTION.reference, ()), GOOD))
-    assert not result.graded and result.score is None and "no key points" in (result.reason or "")
+    assert not result.graded
+    assert result.score is None
+    assert "no key points" in (result.reason or "")
 
 
 # ---------------------------------------------------------------- parts
@@ -241,7 +256,9 @@ def test_cleaning_keeps_every_offset(text: str) -> None:
 def test_the_fence_cannot_be_closed_from_inside(text: str, attack: str) -> None:
     inside = fenced(text + attack + text).removesuffix(FENCE_CLOSE)
     assert FENCE_CLOSE not in inside
-    assert "<|" not in inside and "[/INST]" not in inside and "</s>" not in inside
+    assert "<|" not in inside
+    assert "[/INST]" not in inside
+    assert "</s>" not in inside
 
 
 def test_truncation_prefers_the_end_of_a_sentence() -> None:
@@ -249,7 +266,10 @@ def test_truncation_prefers_the_end_of_a_sentence() -> None:
     assert truncated("一二三", 6) == ("一二三", False)
 
 
-@pytest.mark.parametrize("text", ["梯度先累加再更新", "I don't know why, but the gradients are summed before a single optimiser step", "不需要清零梯度"])
+@pytest.mark.parametrize(
+    "text",
+    ["梯度先累加再更新", "I don't know why, but the gradients are summed before a single optimiser step", "不需要清零梯度"],
+)
 def test_answers_are_not_taken_for_dont_know(text: str) -> None:
     assert not is_dont_know(text)
 

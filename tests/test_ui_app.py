@@ -157,14 +157,24 @@ def test_a_taken_port_is_one_clear_line(parts: FakeParts) -> None:
 
 @pytest.mark.parametrize(
     ("host", "address"),
-    [("127.0.0.1", "http://127.0.0.1:80/"), ("0.0.0.0", "http://127.0.0.1:80/"), ("::1", "http://[::1]:80/"), ("box", "http://box:80/")],
+    [
+        ("127.0.0.1", "http://127.0.0.1:80/"),
+        ("0.0.0.0", "http://127.0.0.1:80/"),
+        ("::1", "http://[::1]:80/"),
+        ("box", "http://box:80/"),
+    ],
 )
 def test_the_printed_address_can_be_opened_here(host: str, address: str) -> None:
     assert page_address(host, 80) == address
 
 
 def test_a_hosting_service_says_where_to_listen_unless_the_person_does() -> None:
-    environ = {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7000", "SPACE_HOST": "x.example", "INTERVIEWER_PORT": "8000"}
+    environ = {
+        "GRADIO_SERVER_NAME": "0.0.0.0",
+        "GRADIO_SERVER_PORT": "7000",
+        "SPACE_HOST": "x.example",
+        "INTERVIEWER_PORT": "8000",
+    }
     launcher.adopt_hosting(environ)
     assert environ["INTERVIEWER_HOST"] == "0.0.0.0"
     assert environ["INTERVIEWER_PORT"] == "8000"

@@ -244,3 +244,14 @@ def test_thirty_interviews_at_once() -> None:
         return await asyncio.wait_for(asyncio.gather(*(one() for _ in range(30))), 60)
 
     assert asyncio.run(hold()) == [11] * 30
+
+
+def test_what_was_sent_is_no_draft_any_more(gated: ScriptedInterview) -> None:
+    live = LiveInterview(gated)  # type: ignore[arg-type]
+    live.act(say("sent"), pending="sent")
+    assert live.snapshot.has_heard("sent")
+    gated.gate.set()  # type: ignore[union-attr]
+    last = follow(live)[-1]
+    assert last.has_heard("sent")
+    assert not last.has_heard("And why is that so?")
+    assert not last.has_heard("sent, and more")

@@ -49,7 +49,9 @@ def assessment(answer: str, question_id: str = "q1", nasty: str = "") -> Assessm
         80.0,
         (
             PointAssessment("p1", f"point {nasty}", 2, Verdict.COVERED, 0.9, 1.0, Evidence.of(answer, 0, half)),
-            PointAssessment("p2", "second", 1, Verdict.CONTRADICTED, 0.1, 0.0, Evidence.of(answer, len(answer) - 1, len(answer))),
+            PointAssessment(
+                "p2", "second", 1, Verdict.CONTRADICTED, 0.1, 0.0, Evidence.of(answer, len(answer) - 1, len(answer))
+            ),
         ),
         GRADER,
         flags=("off-topic", f"strange {nasty}"),

@@ -29,9 +29,7 @@ class Bm25:
     @classmethod
     def build(cls, texts: Sequence[str]) -> Bm25:
         """Index `texts` in order."""
-        import bm25s
-
-        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG when imported
+        bm25s = _library()
         terms = [terms_for_search(text) for text in texts]
         if not any(terms):
             return cls(None, len(texts))
@@ -58,6 +56,14 @@ class Bm25:
         """What `save` wrote, for `count` texts. Raises OSError or ValueError for damaged files."""
         if not folder.is_dir() or not any(folder.iterdir()):
             return cls(None, count)
-        import bm25s
+        bm25s = _library()
 
         return cls(bm25s.BM25.load(str(folder), show_progress=False), count)
+
+
+def _library() -> Any:
+    """bm25s, kept quiet: it sets its own logger to DEBUG when imported."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    return bm25s

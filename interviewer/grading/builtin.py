@@ -1,0 +1,159 @@
+"""The built-in grader: key points by calibrated text matching, at once and without a model.
+
+It can't judge fluent wrong claims that the bank does not foresee, nor right content outside the bank; its band says how
+unsure it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from interviewer.domain.assessment import (
+    Assessment,
+    GraderInfo,
+    MisconceptionFound,
+    PointAssessment,
+    Status,
+    Verdict,
+)
+from interviewer.domain.questions import Bank, Question
+from interviewer.domain.text import tokens
+from interviewer.grading import scoring
+from interviewer.grading.compiled import CompiledQuestion, compile_question
+from interviewer.grading.evidence import quote
+from interviewer.grading.gates import Judged, judge_scope
+from interviewer.grading.lexicon import STOP_WORDS
+from interviewer.grading.matching import Match, match_points
+from interviewer.grading.misconceptions import find_misconceptions
+from interviewer.grading.reference import Sentence, compare, reference_sentences
+from interviewer.grading.shape import BankShape
+from interviewer.grading.vocabulary import Vocabulary, words
+from interviewer.grading.windows import windows
+from interviewer.ports import GradingItem
+
+VERSION = "1"
+#: Compiled questions kept; a bank has some hundreds at most, a batch may bring any number.
+_KEPT = 512
+#: Below this share of the answer's content in the question's vocabulary, with no point touched, it is about something else.
+_OFF_TOPIC_SHARE = 0.3
+_OFF_TOPIC_TOUCHED = 0.45
+#: An answer of fewer words is terse, not off topic.
+_OFF_TOPIC_WORDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer read against its question: what a model grader takes over for gates, evidence and misconceptions."""
+
+    judged: Judged
+    matches: tuple[Match, ...]
+    flags: tuple[str, ...]
+    misconceptions: tuple[MisconceptionFound, ...]
+
+
+class BuiltinGrader:
+    """A `Grader`. Without a bank every word is equally telling and no concept has two names: weaker, still sound."""
+
+    def __init__(self, bank: Bank | None = None) -> None:
+        self._vocabulary = Vocabulary.from_bank(bank) if bank else Vocabulary()
+        self._shape = BankShape.of(bank) if bank else None
+        self._compile = lru_cache(maxsize=_KEPT)(self._compiled)
+
+    @property
+    def info(self) -> GraderInfo:
+        return GraderInfo("builtin", VERSION)
+
+    def grade(self, item: GradingItem) -> Assessment:
+        """Never raises on what the candidate wrote; a question without key points comes back *ungraded*."""
+        if not item.question.key_points:
+            return Assessment.ungraded(item.question.id, "the question has no key points", self.info)
+        return assess(item, self.read(item), self.info)
+
+    def grade_many(self, items: Sequence[GradingItem]) -> list[Assessment]:
+        return [self.grade(item) for item in items]
+
+    def read(self, item: GradingItem) -> Reading:
+        """Gates, then matching. A model grader starts from this too."""
+        judged = judge_scope(item.question, item.answer)
+        if judged.nothing:
+            return Reading(judged, (), judged.flags, ())
+        compiled, reference = self._compile(item.question)
+        found = windows(judged.text, judged.spans)
+        units = [compiled.vocabulary.units(w.text) for w in found]
+        matches, verbatim = compare(compiled.vocabulary, judged, match_points(compiled, found, units, judged.lists), reference)
+        flags = list(judged.flags)
+        if verbatim:
+            flags.append("verbatim")
+        else:
+            flags += self._noticed(compiled, judged, matches)
+        wrong = find_misconceptions(compiled, item.answer, found, units)
+        return Reading(judged, tuple(matches), tuple(flags), tuple(wrong))
+
+    def _noticed(self, compiled: CompiledQuestion, judged: Judged, matches: Sequence[Match]) -> list[str]:
+        """Flags of the whole answer: shuffled words, another subject."""
+        texts = [judged.text[a:b] for a, b in judged.spans]
+        touched = max((m.touched for m in matches), default=0.0)
+        size = sum(len(tokens(t)) for t in texts)
+        flags = []
+        off_topic = size >= _OFF_TOPIC_WORDS and touched < _OFF_TOPIC_TOUCHED and _own_share(compiled, texts) < _OFF_TOPIC_SHARE
+        if self._shape and self._shape.holds(compiled.question):
+            if self._shape.is_shuffled(texts):
+                flags.append("shuffled")
+            off_topic = off_topic or self._shape.answers_another(compiled.question, texts)
+        return [*flags, "off-topic"] if off_topic else flags
+
+    def _compiled(self, question: Question) -> tuple[CompiledQuestion, tuple[Sentence, ...]]:
+        compiled = compile_question(question, self._vocabulary)
+        return compiled, reference_sentences(compiled)
+
+
+def _own_share(compiled: CompiledQuestion, texts: Sequence[str]) -> float:
+    """Share, by rarity, of the answer's words that the question or its phrasings use, 0–1."""
+    said = {w for t in texts for w in words(t)} - STOP_WORDS
+    total = sum(compiled.vocabulary.weight(w) for w in said)
+    own = sum(compiled.vocabulary.weight(w) for w in said if w in compiled.columns or w in compiled.asked)
+    return own / total if total else 0.0
+
+
+def assess(item: GradingItem, reading: Reading, info: GraderInfo, raw_reply: str | None = None) -> Assessment:
+    """The assessment that a reading amounts to."""
+    question, answer = item.question, item.answer
+    if reading.judged.nothing:
+        points = tuple(
+            PointAssessment(p.id, p.statement.get("zh"), p.weight, Verdict.MISSING, 0.0, 0.0) for p in question.key_points
+        )
+        return Assessment(
+            question.id, Status.GRADED, None, 0.0, 0.0, 0.0, points, info, reading.judged.flags, raw_reply=raw_reply
+        )
+    made = []
+    for point, match in zip(question.key_points, reading.matches, strict=True):
+        verdict = scoring.verdict(match.belief)
+        window = match.contradicted_in if verdict is Verdict.CONTRADICTED else match.stated_in
+        evidence = quote(answer, window) if window and verdict is not Verdict.MISSING else None
+        made.append(
+            PointAssessment(
+                point.id,
+                point.statement.get("zh"),
+                point.weight,
+                verdict,
+                round(min(1.0, max(0.0, match.belief.stated)), 4),
+                round(scoring.credit(match.belief), 4),
+                evidence,
+            )
+        )
+    scored = scoring.score(made, [m.belief for m in reading.matches], reading.flags)
+    return Assessment(
+        question.id,
+        Status.GRADED,
+        None,
+        scored.score,
+        scored.low,
+        scored.high,
+        tuple(made),
+        info,
+        reading.flags,
+        reading.misconceptions,
+        raw_reply,
+    )

@@ -1,0 +1,67 @@
+"""From features to probabilities: two small logistic models whose coefficients are text in `calibration.json`.
+
+Knows nothing of texts. Fitted by `evals/fit_builtin.py`; inference needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from interviewer.grading.features import NAMES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+#: How much the bank says about a point: accepted and contrast phrasings, accepted ones alone, or only its statement.
+Knowledge = Literal["full", "accepted", "bare"]
+KNOWLEDGE: tuple[Knowledge, ...] = ("full", "accepted", "bare")
+#: What a stretch of an answer can do with a point. The order of probabilities everywhere in this package.
+CLASSES = ("stated", "contradicted", "absent")
+
+_FILE = Path(__file__).with_name("calibration.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Two logistic models over `features.NAMES`: is this stretch about the point, and if so, is the claim the right one?
+
+    Each is [features] weights and a bias. Signs are fixed when fitting (a closer match never means *less* about the point).
+    """
+
+    about: Floats
+    about_bias: float
+    right: Floats
+    right_bias: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """From `{"about": {"bias", "weights": {name: value}}, "right": …}`; a feature without a weight counts 0."""
+        weights = [np.array([data[m]["weights"].get(n, 0.0) for n in NAMES], dtype=np.float32) for m in ("about", "right")]
+        return cls(weights[0], data["about"]["bias"], weights[1], data["right"]["bias"])
+
+    def probabilities(self, features: Floats) -> Floats:
+        """[…, features] → […, 3] in the order of `CLASSES`, summing to 1."""
+        about = _sigmoid(features @ self.about + self.about_bias)
+        right = _sigmoid(features @ self.right + self.right_bias)
+        result: Floats = np.stack([about * right, about * (1 - right), 1 - about], axis=-1).astype(np.float32)
+        return result
+
+
+@cache
+def load_calibration(knowledge: Knowledge) -> Calibration:
+    """The fitted model for points of that kind."""
+    return Calibration.from_json(json.loads(_FILE.read_text(encoding="utf-8"))["models"][knowledge])
+
+
+def _sigmoid(x: Floats) -> Floats:
+    result: Floats = (1.0 / (1.0 + np.exp(-x))).astype(np.float32)
+    return result
