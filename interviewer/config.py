@@ -6,6 +6,7 @@ Knows where things are kept and what the person asked for; builds nothing.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -86,10 +87,16 @@ class Settings:
         return self.data / "index"
 
     def describe(self) -> dict[str, str]:
-        """The settings for people to read, without the key."""
-        shown = {f.name: str(getattr(self, f.name)) for f in fields(self)}
+        """The settings for people to read, without the key and without passwords inside addresses."""
+        shown = {f.name: without_password(str(getattr(self, f.name))) for f in fields(self)}
         shown["api_key"] = "set" if self.api_key else "not set"
         return shown
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown: `://user:secret@host` and `?password=secret` lose the secret."""
+    url = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?i)((?:password|passwd|key|token)=)[^&#]*", r"\1***", url)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from interviewer.config import Settings, corpus_dir
-from interviewer.domain.errors import BankError, DocumentError
+from interviewer.domain.errors import BankError, DocumentError, InterviewerError
 from interviewer.domain.questions import Bank, Passage
 from interviewer.encoders import Encoders
 from interviewer.ingest.bankfile import dump_bank_file, load_bank, read_bank_file
@@ -53,7 +53,6 @@ class Library:
     def save(self, result: IngestResult, name: str) -> list[Path]:
         """Write the questions found as the person's bank `name`, replacing one of that name; a file per document where there
         are several. Raises BankError. The index follows at the next `refresh`."""
-        self._settings.banks_dir.mkdir(parents=True, exist_ok=True)
         topics = list(dict.fromkeys(question.topic for question in result.questions))
         written = []
         for topic in topics:
@@ -81,8 +80,12 @@ class Library:
         self.refresh()
 
     def _keep_for_reading(self, document: Document) -> None:
-        self._settings.documents_dir.mkdir(parents=True, exist_ok=True)
-        (self._settings.documents_dir / f"{file_slug(document.name)}.txt").write_text(document.text, encoding="utf-8")
+        path = self._settings.documents_dir / f"{file_slug(document.name)}.txt"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(document.text, encoding="utf-8")
+        except OSError as error:
+            raise InterviewerError(f"{path}: can't be written ({error.strerror or error})") from error
 
     def _read_bank(self) -> Bank:
         """The shipped bank and the person's own. A file of theirs that can't be read is a problem, not the end."""
@@ -104,4 +107,5 @@ class Library:
 
 def file_slug(name: str) -> str:
     """A name that is safe as a file's: letters (Chinese too), digits, `-` and `_`; never empty, never a path."""
-    return re.sub(r"[^\w\-]+", "-", name).strip("-")[:80] or "documents"
+    # File systems count bytes, 255 as a rule: 60 characters fit even at four bytes each.
+    return re.sub(r"[^\w\-]+", "-", name).strip("-")[:60] or "documents"

@@ -116,6 +116,8 @@ class Interview:
         self._state = replay(self.setup, self._turns, self._assessments)
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        #: Set when the store holds more than this object knows: another process went on with, or deleted, the interview.
+        self.outdated = False
         self._voice = cast.voice()
         self._grader = cast.grader()
 
@@ -204,6 +206,7 @@ class Interview:
                 raise SessionError("this interview is over")
             if self._state.thread is None and kind is not TurnKind.END:
                 raise SessionError("this interview has not begun; call proceed first")
+            self._grade_if_owed()
             thread = self._state.thread
             turn = Turn(
                 self._next_number(), Speaker.CANDIDATE, kind, text, self._clock(),
@@ -215,7 +218,11 @@ class Interview:
 
     def _commit(self, turn: Turn, grade: Callable[[], Assessment] | None = None) -> None:
         """Store the turn, then what grading it gives. A crash in between leaves an ungraded answer, graded by `proceed`."""
-        self._store.add_turn(self.id, turn)
+        try:
+            self._store.add_turn(self.id, turn)
+        except SessionError:
+            self.outdated = True
+            raise
         self._turns.append(turn)
         assessment = self._keep(turn, grade()) if grade else None
         self._state = advance(self._state, turn, assessment)
@@ -253,7 +260,8 @@ class Interview:
             fallback = self._cast.grade_fallback() if self._cast.grade_fallback else None
             if not assessment.graded and fallback is not None and fallback is not self._grader:
                 second = _safely(fallback, item)
-                return replace(second, flags=(*second.flags, "model-failed"), raw_reply=assessment.reason)
+                raw_reply = assessment.raw_reply or assessment.reason
+                return replace(second, flags=(*second.flags, "model-failed"), raw_reply=raw_reply)
             return assessment
 
         return graded
@@ -298,7 +306,12 @@ class Interview:
         return Scene(self._state, bank, self._next_number(), answer, recent, hits)
 
     def _passages(self, query: str, question_id: str) -> tuple[Hit, ...]:
-        return tuple(self._cast.retriever().search(query[:1000], 3, question_id=question_id))
+        """What the index has on it; nothing when there is no usable index, since an interview can do without."""
+        try:
+            return tuple(self._cast.retriever().search(query[:1000], 3, question_id=question_id))
+        except Exception:
+            log.exception("no passages for %s", question_id)
+            return ()
 
     def _next_number(self) -> int:
         return self._turns[-1].number + 1 if self._turns else 1
@@ -332,9 +345,11 @@ class Interviews:
         """The interview with that id: the living object, or one rebuilt from the store. Raises SessionError."""
         with self._lock:
             live = self._live.get(session_id)
-            if live is None:
+            if live is None or live.outdated:
                 stored = self._store.load(session_id)
                 live = Interview(stored, self._cast, self._store, self._clock, self._recent(session_id))
+                if live.finished and stored.info.status == "running":  # killed right after the closing words
+                    self._store.finish(session_id, stored.turns[-1].at)
                 self._live[session_id] = live
                 self._forget_some()
             return live
@@ -347,8 +362,8 @@ class Interviews:
     def delete(self, session_id: str) -> None:
         """Remove an interview for good. Raises SessionError for an unknown id."""
         with self._lock:
+            self._store.delete(session_id)
             self._live.pop(session_id, None)
-        self._store.delete(session_id)
 
     def report(self, session_id: str) -> Report:
         """The report as of now. Raises SessionError."""

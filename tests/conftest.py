@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,17 +20,15 @@ hypothesis_settings.register_profile("shared-machine", deadline=None, suppress_h
 hypothesis_settings.load_profile("shared-machine")
 
 
+#: Variables that steer the tests themselves.
+FOR_TESTS = {"INTERVIEWER_REQUIRE_BROWSER", "INTERVIEWER_ARTIFACTS", "INTERVIEWER_WRITE_GOLDEN", "INTERVIEWER_TEST_POSTGRES"}
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads this machine's settings or reaches for a model hub."""
-    import os
-
     for name in list(os.environ):
-        if name.startswith("INTERVIEWER_") and name not in {
-            "INTERVIEWER_REQUIRE_BROWSER",
-            "INTERVIEWER_ARTIFACTS",
-            "INTERVIEWER_WRITE_GOLDEN",
-        }:
+        if name.startswith("INTERVIEWER_") and name not in FOR_TESTS:
             monkeypatch.delenv(name)
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
@@ -69,5 +67,5 @@ class FakeClock:
 
 
 @pytest.fixture
-def clock() -> Iterator[FakeClock]:
-    yield FakeClock()
+def clock() -> FakeClock:
+    return FakeClock()

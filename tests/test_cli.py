@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from interviewer.cli import main
 from interviewer.config import corpus_dir
 from interviewer.domain.questions import Bank
 
@@ -55,29 +56,47 @@ def test_help_is_instant_because_nothing_heavy_is_imported(shell: Shell) -> None
     assert "chat" in done.stdout
 
 
-def test_wrong_usage_is_2_and_a_persons_mistake_is_1_in_one_line(shell: Shell, tmp_path: Path) -> None:
+def test_wrong_usage_is_2(shell: Shell) -> None:
     assert shell("nonsense").returncode == 2
-    assert shell("search").returncode == 2
-    assert shell("chat", "--level", "9").returncode == 2
-    mistakes = [
-        ["ingest", tmp_path / "missing.md"],
+    for args in (["search"], ["chat", "--level", "9"], ["serve", "--port", "many"], ["grade", "--engine", "magic"]):
+        with pytest.raises(SystemExit) as ended:
+            main(args)
+        assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["ingest", "{tmp}/missing.md"],
         ["chat", "--topics", "cooking"],
+        ["chat", "--resume", "no-such-id"],
+        ["chat", "--engine", "transformers"],
         ["export", "no-such-id"],
         ["sessions", "--delete", "no-such-id"],
         ["grade", "--question", "what is the capital of France?", "--answer", "Paris"],
-        ["grade", "--batch", tmp_path / "missing.jsonl", "--out", tmp_path / "out.jsonl"],
-        ["grade", "--engine", "transformers", "--model", tmp_path / "no-model", "--question", "quantisation", "--answer", "x"],
-        ["chat", "--engine", "transformers"],
-        ["index", "--check", tmp_path / "missing.yaml"],
-    ]
-    for args in mistakes:
-        done = shell(*args)
-        assert done.returncode == 1, (args, done)
-        lines = done.stderr.strip().splitlines()
-        assert lines, args
-        assert "Traceback" not in done.stderr
-        assert lines[-1].startswith("interviewer: "), (args, done.stderr)
-    assert shell("doctor", INTERVIEWER_PORT="many").returncode == 1
+        ["grade", "--question", "quantisation"],
+        ["grade", "--answer", "x"],
+        ["grade", "--batch", "{tmp}/missing.jsonl", "--out", "{tmp}/out.jsonl"],
+        ["grade", "--engine", "transformers", "--model", "{tmp}/none", "--question", "quantisation", "--answer", "x"],
+        ["grade", "--base-url", "http://127.0.0.1:9/v1", "--question", "quantisation", "--answer", "x"],
+        ["index", "--check", "{tmp}/missing.yaml"],
+        ["index", "{tmp}/missing.txt"],
+    ],
+)
+def test_a_persons_mistake_is_1_in_one_clear_line(
+    args: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INTERVIEWER_DATA", str(tmp_path / "data"))
+    assert main([arg.format(tmp=tmp_path) for arg in args]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("interviewer: "), lines
+    assert not any("Traceback" in line for line in lines)
+
+
+def test_a_bad_variable_is_named(shell: Shell) -> None:
+    done = shell("doctor", INTERVIEWER_PORT="many")
+    assert done.returncode == 1
+    assert done.stderr.startswith("interviewer: port")
 
 
 @pytest.mark.skipif(len(SEEDS) != 5, reason="the seed documents are not beside this checkout")
@@ -118,7 +137,15 @@ def test_one_answer_is_graded(shell: Shell, bank: Bank) -> None:
     assert by_id["score"] >= 80  # type: ignore[index, call-overload]
     shown = shell("grade", "--question", question.id, "--answer", "不知道", "--lang", "zh")
     assert shown.stdout.startswith("得分 0 ")
-    own = shell.json("grade", "--question", "What is a mutex?", "--reference", "A mutex is a lock. Only one thread holds it at a time.", "--answer", "It is a lock that only one thread can hold at a time.")
+    own = shell.json(
+        "grade",
+        "--question",
+        "What is a mutex?",
+        "--reference",
+        "A mutex is a lock. Only one thread holds it at a time.",
+        "--answer",
+        "It is a lock that only one thread can hold at a time.",
+    )
     assert own["status"] == "graded"  # type: ignore[index, call-overload]
 
 
@@ -139,11 +166,24 @@ HOSTILE = [
 def test_a_batch_keeps_order_and_never_crashes(shell: Shell, tmp_path: Path, bank: Bank) -> None:
     question = bank.questions[0]
     good = {"id": "good", "question": question.text.zh, "answer": question.reference.zh, "question_id": question.id}
-    own = {"id": "own", "question": "什么是互斥锁", "answer": "同一时间只有一个线程能拿到这把锁", "key_points": ["同一时刻只有一个线程持有锁"]}
-    prose = {"id": "prose", "question": "what is a mutex", "answer": "不知道", "reference": "A mutex is a lock that one thread holds."}
+    own = {
+        "id": "own",
+        "question": "什么是互斥锁",
+        "answer": "同一时间只有一个线程能拿到这把锁",
+        "key_points": ["同一时刻只有一个线程持有锁"],
+    }
+    prose = {
+        "id": "prose",
+        "question": "what is a mutex",
+        "answer": "不知道",
+        "reference": "A mutex is a lock that one thread holds.",
+    }
     rows = [json.dumps(good, ensure_ascii=False), *HOSTILE, json.dumps(own, ensure_ascii=False), json.dumps(prose)]
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    source.write_bytes("\n".join(rows).encode("utf-8", "surrogatepass") + b'\n{"id": "bytes", "question": "\xff\xfe", "answer": "x", "key_points": ["y"]}\n')
+    source.write_bytes(
+        "\n".join(rows).encode("utf-8", "surrogatepass")
+        + b'\n{"id": "bytes", "question": "\xff\xfe", "answer": "x", "key_points": ["y"]}\n'
+    )
     done = shell("grade", "--batch", source, "--out", target)
     assert done.returncode == 0, done.stderr
     out = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
@@ -210,6 +250,27 @@ def test_an_interview_is_paused_and_resumed(shell: Shell) -> None:
     assert over.returncode == 0
     assert shell("sessions", "--delete", session_id).returncode == 0
     assert shell("export", session_id).returncode == 1
+
+
+def test_a_running_real_interview_keeps_its_grades_to_itself(shell: Shell) -> None:
+    paused = shell("chat", "--mode", "real", "--lang", "en", "--questions", "2", stdin="I would first define it properly\n")
+    session_id = paused.stderr.split()[-1]
+    refused = shell("export", session_id)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "still running" in refused.stderr
+    assert "Score" not in paused.stdout
+    shell("chat", "--resume", session_id, stdin="/end\n")
+    assert shell("export", session_id).returncode == 0
+
+
+def test_stray_bytes_and_a_missing_model_do_not_end_the_interview(shell: Shell, tmp_path: Path) -> None:
+    args = ["chat", "--lang", "en", "--engine", "transformers", "--model", str(tmp_path / "no-model")]
+    held = subprocess.run(
+        [sys.executable, "-m", "interviewer", *args],
+        input=b"\xff\xfe what is this\n" * 3 + b"/end\n", capture_output=True, env=shell.env | {"PYTHONIOENCODING": "utf-8:strict"}, check=False,
+    )  # fmt: skip
+    assert held.returncode == 0, held.stderr
+    assert held.stderr.count(b"can't be used") == 1
 
 
 def test_doctor_says_what_will_be_used_and_why(shell: Shell, tmp_path: Path) -> None:

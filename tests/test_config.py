@@ -51,3 +51,14 @@ def test_the_key_is_never_shown() -> None:
     settings = load_settings({"OPENAI_API_KEY": "sk-secret", "OPENAI_BASE_URL": "http://127.0.0.1/v1"})
     assert settings.api_key == "sk-secret"
     assert "sk-secret" not in str(settings.describe())
+
+
+def test_addresses_are_shown_without_their_passwords() -> None:
+    settings = load_settings(
+        {"INTERVIEWER_DATABASE": "postgresql://me:p@ss/w@db/x?sslpassword=hush", "INTERVIEWER_BASE_URL": "http://u:tok@host/v1"}
+    )
+    shown = str(settings.describe())
+    for secret in ("p@ss", "ss/w", "hush", "tok@"):
+        assert secret not in shown
+    assert "postgresql://me:***@db/x" in shown
+    assert "http://u:***@host/v1" in shown

@@ -37,7 +37,9 @@ def test_a_malformed_prompt_is_named(tmp_path: Path, text: str, message: str) ->
 
 
 def test_values_are_inserted_as_they_are(tmp_path: Path) -> None:
-    book = load_prompts(write(tmp_path, "a", "id: a\nversion: 2\nvariables: [x]\nzh: '<{x}> {{y}}'\nen: ['{x}', 'again {x}']\n"))
+    book = load_prompts(
+        write(tmp_path, "a", "id: a\nversion: 2\nvariables: [x]\nzh: '<{x}> {{y}}'\nen: ['{x}', 'again {x}']\n")
+    )
     assert book.render("a", "zh", x="{x} {0}").text == "<{x} {0}> {y}"
     assert book.render("a", "en", 3, x="1").text == "again 1"
     assert book.render("a", "en", x="1").label == "a@2"
@@ -61,8 +63,8 @@ def rendered(prompts: PromptBook) -> str:
         prompt = prompts.get(prompt_id)
         values = {name: f"⟨{name}⟩" for name in prompt.variables}
         for lang, texts in sorted(prompt.variants.items()):
-            for variant in range(len(texts)):
-                out.append(f"=== {prompt_id}@{prompt.version} {lang} {variant}\n{prompts.render(prompt_id, lang, variant, **values).text}\n")
+            label = f"=== {prompt_id}@{prompt.version} {lang}"
+            out += [f"{label} {i}\n{prompts.render(prompt_id, lang, i, **values).text}\n" for i in range(len(texts))]
     return "\n".join(out)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from interviewer.domain.assessment import Assessment, Evidence, GraderInfo, MisconceptionFound, PointAssessment, Status, Verdict
 from interviewer.domain.questions import Bank, LocalText
-from interviewer.domain.transcript import SessionInfo, Setup, Speaker, Turn, TurnKind
+from interviewer.domain.transcript import Provenance, SessionInfo, Setup, Speaker, Turn, TurnKind
 from interviewer.ports import StoredSession
 from interviewer.report import build_report, to_json, to_markdown, topic_chart_svg
 from interviewer.report.words import WORDS
@@ -24,7 +25,8 @@ def judged(question_id: str, bank: Bank, score: float, verdict: Verdict) -> Asse
     assert question is not None
     credit = {Verdict.COVERED: 1.0, Verdict.PARTLY: 0.5}.get(verdict, 0.0)
     points = tuple(
-        PointAssessment(p.id, p.statement.zh, p.weight, verdict, credit, credit, Evidence.of(ANSWER, 0, 12)) for p in question.key_points
+        PointAssessment(p.id, p.statement.zh, p.weight, verdict, credit, credit, Evidence.of(ANSWER, 0, 12))
+        for p in question.key_points
     )
     wrong = (MisconceptionFound(LocalText("信", "belief"), LocalText("正", "truth"), Evidence.of(ANSWER, 0, 5)),)
     grader = GraderInfo("builtin", "1")
@@ -86,6 +88,17 @@ def test_the_markdown_is_whole_and_harmless(stored: StoredSession, bank: Bank, l
         assert f"### {number}. " in text
     assert "the model timed out" in text
     assert "50 (40–60)" in text
+
+
+def test_the_matchers_limits_are_told_once(stored: StoredSession, bank: Bank) -> None:
+    assert to_markdown(build_report(stored, bank), "en").count("fluent wrong claims") == 1
+
+
+def test_a_model_that_took_over_is_named(stored: StoredSession, bank: Bank) -> None:
+    assert build_report(stored, bank).session.interviewer == "built-in"
+    first = replace(stored.turns[3], provenance=Provenance("transformers", "some/model"))
+    taken_over = replace(stored, turns=(*stored.turns[:3], first, *stored.turns[4:]))
+    assert build_report(taken_over, bank).session.interviewer == "some/model"
 
 
 def test_english_reports_are_in_english(stored: StoredSession, bank: Bank) -> None:

@@ -12,7 +12,7 @@ import pytest
 from interviewer.dialogue.speakers import BuiltinSpeaker
 from interviewer.dialogue.wording import Wording
 from interviewer.domain.assessment import Assessment
-from interviewer.domain.errors import SessionError
+from interviewer.domain.errors import RetrievalIndexError, SessionError
 from interviewer.domain.questions import Bank, Hit
 from interviewer.domain.transcript import Setup, Speaker, TurnKind
 from interviewer.ports import GradingItem, Store
@@ -124,6 +124,51 @@ def test_killed_between_answer_and_grade_the_answer_is_graded_later(
     assert resumed.turns[-1].kind is TurnKind.ASK
 
 
+def test_an_answer_left_ungraded_is_graded_before_the_next_word_is_heard(
+    bank: Bank, prompts: PromptBook, store: Store, clock: FakeClock
+) -> None:
+    class Killed(MarkedGrader):
+        def grade(self, item: GradingItem) -> Assessment:
+            raise SystemExit
+
+    interview = Interviews(cast(bank, prompts, Killed()), store, clock).start(Setup(questions=2, seed=5))
+    list(interview.proceed())
+    with pytest.raises(SystemExit):
+        list(interview.say(everything(interview, bank)))
+    resumed = Interviews(cast(bank, prompts), store, clock).open(interview.id)
+    list(resumed.request(TurnKind.END))
+    assert [a.score for a in store.load(interview.id).assessments] == [100]
+
+
+def test_killed_after_the_closing_words_it_is_over_all_the_same(
+    bank: Bank, prompts: PromptBook, store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    interview = Interviews(cast(bank, prompts), store, clock).start(Setup(questions=1, mode="real"))
+    list(interview.proceed())
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "finish", killed)
+        with pytest.raises(SystemExit):
+            list(interview.say(everything(interview, bank)))
+    assert store.load(interview.id).info.status == "running"
+    service = Interviews(cast(bank, prompts), store, clock)
+    assert service.open(interview.id).finished
+    assert (service.list()[0].status, service.list()[0].score) == ("finished", 100)
+
+
+def test_an_interview_does_without_an_index(bank: Bank, prompts: PromptBook, store: Store, clock: FakeClock) -> None:
+    def broken() -> NoRetriever:
+        raise RetrievalIndexError("the encoder is missing")
+
+    service = Interviews(replace(cast(bank, prompts), retriever=broken), store, clock)
+    interview = service.start(Setup(questions=2))
+    list(interview.proceed())
+    list(interview.say("我先说一个大概的想法，可能不全"))
+    assert interview.turns[-1].kind is TurnKind.FOLLOW_UP
+
+
 def test_real_mode_shows_no_grade_until_the_end(service: Interviews, bank: Bank) -> None:
     interview = service.start(Setup(mode="real", questions=2))
     updates = list(interview.proceed())
@@ -215,11 +260,15 @@ def test_two_processes_on_one_interview_never_overwrite_each_other(
 ) -> None:
     first = Interviews(cast(bank, prompts), store, clock).start(Setup(questions=3, seed=2))
     list(first.proceed())
-    second = Interviews(cast(bank, prompts), store, clock).open(first.id)
+    elsewhere = Interviews(cast(bank, prompts), store, clock)
+    second = elsewhere.open(first.id)
     list(first.request(TurnKind.SKIP))
     with pytest.raises(SessionError, match="somewhere else"):
         list(second.request(TurnKind.SKIP))
     assert store.load(first.id).turns == first.turns
+    reloaded = elsewhere.open(first.id)  # "reload it" works
+    assert reloaded.turns == first.turns
+    list(reloaded.request(TurnKind.SKIP))
 
 
 def test_the_last_interviews_questions_come_last_in_the_next(service: Interviews, bank: Bank) -> None:

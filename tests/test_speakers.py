@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from interviewer.dialogue.guard import Guard, Refusal
@@ -13,16 +15,23 @@ from interviewer.domain.errors import EngineError, EngineTimeout, EngineUnavaila
 from interviewer.domain.questions import Bank, KeyPoint, LocalText, Question
 from interviewer.domain.transcript import Provenance, Setup, TurnKind
 from interviewer.engines.scripted import Reply, ScriptedEngine
+from interviewer.ports import ChatRequest
 from interviewer.prompting import PromptBook
 
 POINT = KeyPoint(
     "soft",
-    LocalText("学生模型学习教师模型经过温度软化的输出分布", "the student learns the teacher's temperature-softened output distribution"),
+    LocalText(
+        "学生模型学习教师模型经过温度软化的输出分布",
+        "the student learns the teacher's temperature-softened output distribution",
+    ),
     3,
     (("软标签", "soft label", "soft target"), ("温度", "temperature")),
     ("就是让小模型去拟合大模型给出的概率，而不只是对错", "the small model fits the big model's probabilities"),
     probe=LocalText("小模型具体从大模型那里学什么？", "What exactly does the small model take from the big one?"),
-    hints=(LocalText("想想输出层", "think of the output layer"), LocalText("除了对错还有什么", "what else beyond right or wrong")),
+    hints=(
+        LocalText("想想输出层", "think of the output layer"),
+        LocalText("除了对错还有什么", "what else beyond right or wrong"),
+    ),
 )
 QUESTION = Question(
     "distil", "compression", 2, LocalText("请讲讲知识蒸馏是怎么做的？", "How does knowledge distillation work?"),
@@ -31,7 +40,9 @@ QUESTION = Question(
 BANK = Bank((QUESTION,), {"compression": LocalText("模型压缩", "Compression")})
 
 
-def speak(engine: ScriptedEngine, prompts: PromptBook, move: Move, lang: str = "zh", answer: str = "") -> tuple[str, Provenance]:
+def speak(
+    engine: ScriptedEngine, prompts: PromptBook, move: Move, lang: str = "zh", answer: str = ""
+) -> tuple[str, Provenance]:
     state = State(Setup(lang=lang, seed=3), opened=True, thread=Thread("distil"))  # type: ignore[arg-type]
     scene = Scene(state, BANK, 4, answer)
     utterance = Utterance(Provenance("?"))
@@ -101,6 +112,37 @@ def test_an_engine_that_fails_in_any_way_still_leaves_a_question(prompts: Prompt
     assert made_by.fallback
 
 
+def test_a_failure_nobody_expected_still_leaves_a_question(prompts: PromptBook) -> None:
+    class Broken(ScriptedEngine):
+        def stream(self, request: ChatRequest, cancelled: Callable[[], bool] = lambda: False) -> Iterator[str]:
+            raise RuntimeError("CUDA error")
+
+    said, made_by = speak(Broken([]), prompts, FOLLOW_UP)
+    assert said.endswith(PROBE)
+    assert made_by.fallback == "engine: RuntimeError"
+
+
+def test_the_candidates_own_words_do_not_excuse_praise(prompts: PromptBook) -> None:
+    """In real mode "correct" would give the grade away, whoever said it first."""
+    said, made_by = speak(ScriptedEngine(["正确，那它学什么？"]), prompts, FOLLOW_UP, answer="就是输出正确的标签")
+    assert "正确" not in said
+    assert made_by.fallback == "praise"
+    asked = "准确率这么高，那它从大模型那里学到了什么？"
+    assert speak(ScriptedEngine([asked]), prompts, FOLLOW_UP)[0] == asked
+
+
+def test_clarifying_a_probe_is_about_the_probe(prompts: PromptBook) -> None:
+    engine = ScriptedEngine(["小模型具体从大模型那里学到了什么呢？"])
+    state = State(Setup(seed=3), opened=True, thread=Thread("distil", answers=1, probed=("soft",), target="soft"))
+    move = Move(TurnKind.CLARIFY, "distil", "soft", step=1)
+    utterance = Utterance(Provenance("?"))
+    speaker = ModelSpeaker(engine, Wording(prompts), prompts, timeout=1.0)
+    said = "".join(speaker.speak(move, Scene(state, BANK, 4), utterance, lambda: False))
+    assert said == "小模型具体从大模型那里学到了什么呢？"
+    assert PROBE in engine.requests[0].messages[1].content
+    assert QUESTION.text.zh not in engine.requests[0].messages[1].content
+
+
 def test_a_question_keeps_its_meaning_or_is_asked_as_authored(prompts: PromptBook) -> None:
     kept, _ = speak(ScriptedEngine(["好，换一个。能讲讲知识蒸馏是怎么做的吗？"]), prompts, ASK)
     assert kept == "好，换一个。能讲讲知识蒸馏是怎么做的吗？"
@@ -133,7 +175,7 @@ def test_authored_lines_pass_the_guard_themselves(bank: Bank, prompts: PromptBoo
     refused = []
     for question in bank:
         for point in question.key_points:
-            guard = Guard(lang, (point,), known="\n".join(question.text.both()))  # type: ignore[arg-type]
+            guard = Guard(lang, (point,), authored="\n".join(question.text.both()))  # type: ignore[arg-type]
             reason = guard.refuse(point.probe.get(lang), ())  # type: ignore[arg-type]
             if reason in (Refusal.LEAK, Refusal.LANGUAGE, Refusal.MARKUP):
                 refused.append((question.id, point.id, reason, point.probe.get(lang)))  # type: ignore[arg-type]

@@ -272,6 +272,6 @@ def test_the_report_waits_for_the_end_and_survives_its_own_failure(monkeypatch: 
 
 def test_about_says_what_runs_here_and_keeps_the_key(settings: Settings) -> None:
     page = about_html(FakeParts(replace(settings, api_key="sk-secret"), BANK), EN)  # type: ignore[arg-type]
-    assert "2 questions in 1 topics" in page
+    assert "Questions: 2, topics: 1" in page
     assert str(settings.data) in page
     assert "sk-secret" not in page

@@ -98,7 +98,12 @@ def test_the_command_line_with_a_model(tiny: Path, tmp_path: Path) -> None:
     assert "# 面试报告" in held.stdout
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     rows = [
-        {"id": "a", "question": "什么是互斥锁", "answer": "同一时间只有一个线程能拿到", "key_points": ["同一时刻只有一个线程持有锁"]},
+        {
+            "id": "a",
+            "question": "什么是互斥锁",
+            "answer": "同一时间只有一个线程能拿到",
+            "key_points": ["同一时刻只有一个线程持有锁"],
+        },
         {"id": "b", "question": "什么是互斥锁", "answer": "", "key_points": ["同一时刻只有一个线程持有锁"]},
         {"id": "c", "question": "什么是互斥锁", "answer": "x"},
     ]

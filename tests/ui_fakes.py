@@ -63,7 +63,7 @@ def assessment(answer: str, question_id: str = "q1", nasty: str = "") -> Assessm
 
 @dataclass
 class ScriptedInterview:
-    """Takes turns as the real one does. `gate` holds every reply back after its first piece; `fail` is raised instead of one."""
+    """Takes turns as the real one does. `gate` holds replies back after their first piece; `fail` is raised instead of one."""
 
     id: str = "session-1"
     setup: Setup = field(default_factory=lambda: Setup(lang="en"))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Iterator
 
 from interviewer.cli.common import settings_from, terminal_language
 from interviewer.cli.grade import print_assessment
 from interviewer.domain.errors import ConfigError
-from interviewer.domain.questions import Lang
+from interviewer.domain.questions import Lang, LocalText
 from interviewer.domain.transcript import Setup, Speaker, TurnKind
 from interviewer.report import to_markdown
 from interviewer.session import Committed, Ended, Interview, QuestionClosed, Spoken, Update
-from interviewer.wiring import Parts, build
+from interviewer.wiring import EngineState, Parts, build
 
 _COMMANDS = {
     "/hint": TurnKind.HINT_REQUEST,
@@ -31,6 +32,17 @@ _PAUSED: dict[Lang, str] = {
 }
 
 
+_MODEL: dict[EngineState, LocalText] = {
+    "ready": LocalText(
+        "（模型 {name} 已就绪，从下一题起由它来问。）", "(The model {name} is ready and takes over at the next question.)"
+    ),
+    "failed": LocalText(
+        "（模型 {name} 用不了：{detail}；由内置面试官继续。）",
+        "(The model {name} can't be used: {detail}; the built-in interviewer carries on.)",
+    ),
+}
+
+
 def chat(args: argparse.Namespace) -> int:
     """Hold an interview until it ends or the input does."""
     parts = build(settings_from(args))
@@ -42,7 +54,7 @@ def chat(args: argparse.Namespace) -> int:
 
 
 def _setup(args: argparse.Namespace, parts: Parts) -> Setup:
-    topics = tuple(topic.strip() for topic in args.topics.split(",") if topic.strip())
+    topics = tuple(dict.fromkeys(topic.strip() for topic in args.topics.split(",") if topic.strip()))
     known = {question.topic for question in parts.bank}
     unknown = [topic for topic in topics if topic not in known]
     if unknown:
@@ -53,15 +65,18 @@ def _setup(args: argparse.Namespace, parts: Parts) -> Setup:
 
 def _hold(interview: Interview, parts: Parts) -> int:
     lang = interview.setup.lang
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a stray byte is no reason to lose the interview
+    told: EngineState = "none"
     print(_HELP[lang] + "\n", file=sys.stderr)
-    if interview.turns:
-        for turn in interview.turns:
-            print(("" if turn.speaker is Speaker.INTERVIEWER else "> ") + turn.text + "\n")
+    for turn in interview.turns:
+        print(("" if turn.speaker is Speaker.INTERVIEWER else "> ") + turn.text + "\n")
     _show(interview.proceed(), parts, lang)
     while not interview.finished:
+        told = _tell_model(parts, told, lang)
         try:
             text = input("> ").strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
             print("\n" + _PAUSED[lang].format(id=interview.id), file=sys.stderr)
             return 0
         print()
@@ -74,6 +89,14 @@ def _hold(interview: Interview, parts: Parts) -> int:
         _show(interview.request(kind) if kind else interview.say(text), parts, lang)
     print("\n" + to_markdown(parts.interviews.report(interview.id), lang))
     return 0
+
+
+def _tell_model(parts: Parts, told: EngineState, lang: Lang) -> EngineState:
+    """Say once when the model that was asked for is ready, or why it can't be used."""
+    status = parts.engine_status()
+    if status.state != told and status.state in _MODEL:
+        print(_MODEL[status.state].get(lang).format(name=status.name, detail=status.detail) + "\n", file=sys.stderr)
+    return status.state
 
 
 def _show(updates: Iterator[Update], parts: Parts, lang: Lang) -> None:

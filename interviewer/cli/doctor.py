@@ -11,7 +11,7 @@ from pathlib import Path
 
 from interviewer import __version__
 from interviewer.cli.common import print_json, settings_from
-from interviewer.config import Settings, corpus_dir
+from interviewer.config import Settings, corpus_dir, without_password
 from interviewer.domain.errors import InterviewerError
 
 _PACKAGES = ("torch", "transformers", "accelerate", "sentence-transformers", "faiss-cpu", "gradio", "openai", "markitdown")
@@ -133,7 +133,7 @@ def _interviewer(settings: Settings) -> str:
 
         engine = load_engine(settings)
         try:
-            return f"{engine.info.model} on {settings.base_url}, because a server was named"
+            return f"{engine.info.model} on {without_password(settings.base_url)}, because a server was named"
         finally:
             engine.close()
     from interviewer.engines.locate import find_model

@@ -52,6 +52,8 @@ def export(args: argparse.Namespace) -> int:
                 raise SessionError("there are no interviews yet")
             session_id = infos[0].id
         report = parts.interviews.report(session_id)
+        if report.session.setup.mode == "real" and report.session.status == "running":
+            raise SessionError("this is a real interview and still running; its report comes when it is over")
         text = to_json(report) + "\n" if args.format == "json" else to_markdown(report, args.lang or report.session.setup.lang)
         if args.out is None:
             print(text, end="")

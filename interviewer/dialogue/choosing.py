@@ -1,8 +1,10 @@
-"""Which question comes next: near the level, spread over the topics, never one that was asked or one much like it."""
+"""Which question comes next: in the interview's language where there is one, near the level, spread over the topics, never one
+that was asked or one much like it."""
 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from interviewer.dialogue.state import State
 from interviewer.domain.questions import Bank, Question
@@ -25,8 +27,11 @@ def choose_question(state: State, bank: Bank, recent: frozenset[str]) -> Questio
 
     failed = {r.question_id for r in state.results if r.score is not None and r.score < 40}
 
-    def rank(question: Question) -> tuple[bool, int, float, bool, bytes]:
+    lang = state.setup.lang
+
+    def rank(question: Question) -> tuple[bool, bool, int, float, bool, bytes]:
         return (
+            not (question.text.zh if lang == "zh" else question.text.en),
             question.id in recent,
             used.get(question.topic, 0),
             abs(question.level - state.level),
@@ -46,7 +51,12 @@ def near_duplicates(a: Question, b: Question) -> bool:
     if not set(a.sources).isdisjoint(b.sources):
         return True
     pairs = ((a.text.zh, b.text.zh), (a.text.en, b.text.en))
-    return any(x and y and jaccard(shingles(x), shingles(y)) >= NEAR_DUPLICATE for x, y in pairs)
+    return any(x and y and jaccard(_pairs_of(x), _pairs_of(y)) >= NEAR_DUPLICATE for x, y in pairs)
+
+
+@lru_cache(maxsize=10_000)
+def _pairs_of(text: str) -> frozenset[str]:
+    return shingles(text)
 
 
 def _shuffle_key(seed: int, question_id: str) -> bytes:

@@ -35,7 +35,7 @@ _ASKING = re.compile(
     re.IGNORECASE,
 )
 _PRAISE = re.compile(
-    r"很好|非常好|太棒|真棒|不错|说得对|答得(?:对|好)|完全正确|正确|准确|有误|不对|错了|遗漏|漏掉|没有提到|满分|分数|得分|"
+    r"很好|非常好|太棒|真棒|不错|说得对|答得(?:对|好)|完全正确|正确|准确(?![率度性])|有误|不对|错了|遗漏|漏掉|没有提到|满分|分数|得分|"
     r"\b(?:great|excellent|perfect|correct|right answer|well done|good (?:answer|job|point)|wrong|incorrect|mistaken|you missed|impressive|exactly right|score)\b",
     re.IGNORECASE,
 )
@@ -55,19 +55,26 @@ LONGEST_SENTENCE = 120  # tokens
 class Guard:
     """Everything one utterance is checked against.
 
-    `hidden` are the key points not said yet; `known` is text that may be repeated freely (the question, the candidate's words,
-    the authored probe). `asks` is set when the utterance must keep the sense of an authored question.
+    `hidden` are the key points not said yet. `authored` (the question, the probe) and `answer` (the candidate's words) may be
+    repeated freely, except that only the authored text excuses a word of praise or blame. `asks` is set when the utterance must
+    keep the sense of an authored question.
     """
 
     lang: Lang
     hidden: tuple[KeyPoint, ...] = ()
-    known: str = ""
+    authored: str = ""
+    answer: str = ""
     recent: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     _known_tokens: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_known_tokens", frozenset(tokens(self.known)))
+
+    @property
+    def known(self) -> str:
+        """What both sides have heard."""
+        return f"{self.authored}\n{self.answer}"
 
     def refuse(self, sentence: str, said: Sequence[str]) -> Refusal | None:
         """Why `sentence` must not follow what was `said` so far in this utterance; None when it may."""
@@ -81,7 +88,7 @@ class Guard:
             return Refusal.LANGUAGE
         if self._leaks(sentence):
             return Refusal.LEAK
-        if _PRAISE.search(sentence) and not _PRAISE.search(self.known):
+        if any(word not in normalise(self.authored) for word in _PRAISE.findall(normalise(sentence))):
             return Refusal.PRAISE
         if any(map(_QUESTION_MARK.search, said)) or len(_QUESTION_MARK.findall(sentence)) > 1:
             return Refusal.MORE_QUESTIONS

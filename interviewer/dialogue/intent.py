@@ -42,7 +42,7 @@ _PATTERNS: tuple[tuple[TurnKind, re.Pattern[str]], ...] = (
     (
         TurnKind.SKIP,
         _phrases(
-            r"(?:先)?跳过(?:这道|这个|这一)?(?:题|问题)?⟩|(?:换|下)(?:一|个|一个)?(?:道)?(?:题目?|问题)|⟨(?:换|下)一?(?:个|道)⟩",
+            r"(?:先)?跳过(?:这一?道|这个|这)?(?:题|问题)?⟩|(?:换|下)(?:一|个|一个)?(?:道)?(?:题目?|问题)|⟨(?:换|下)一?(?:个|道)⟩",
             r"⟨先?过(?:这题|这道题|这个)?⟩|不想(?:答|回答|说)|⟨算⟩",
             r"\bskip(?: this| it| that)?(?: one| question)?⟩|\b(?:next|another) question\b|\bmove on⟩|^(?:pass|next)⟩|\bpass on (?:this|it)\b",
         ),
@@ -71,7 +71,7 @@ _PATTERNS: tuple[tuple[TurnKind, re.Pattern[str]], ...] = (
     (
         TurnKind.DONT_KNOW,
         _phrases(
-            r"不(?:太|是很|怎么|大)?(?:知道|清楚|了解|懂)|不(?:太|是很|怎么|大)?(?:确定|记得|熟悉?)⟩|没(?:有)?(?:了解|学|接触|听说?|看|研究|做|用|碰)过⟩",
+            r"不(?:太|是很|怎么|大)?(?:知道|清楚|了解|懂)|不(?:太|是很|怎么|大)?(?:确定|记得|熟悉?)(?:这个|这一?块|这方面)?⟩|没(?:有)?(?:了解|学|接触|听说?|看|研究|做|用|碰)过(?:这些?|这个|这块|这方面)?⟩",
             r"(?:⟨|真的|确实|完全|也|还|都|是|题|个)不(?:太|怎么|大)?会(?:做|答|讲|说|回答)?(?:这个|这题|这道题)?⟩",
             r"忘(?:了|记)⟩|想不(?:起来|出来)|答不(?:上来|出来)|说不(?:上来|好|清楚?)⟩|记不(?:清|得|起来)|没(?:有)?(?:思路|想法|印象|概念)|放弃⟩",
             r"\b(?:i )?(?:really |honestly |just )?(?:do not|don'?t|dont) (?:know|remember|recall)(?: (?:that|this|it|the answer|about (?:that|this|it)|how|either|anything))*",
@@ -91,6 +91,7 @@ _PATTERNS: tuple[tuple[TurnKind, re.Pattern[str]], ...] = (
         TurnKind.SMALL_TALK,
         _phrases(
             r"你好|您好|谢谢|早上好|下午好|晚上好|你是谁|你叫什么|你是(?:不是)?(?:真人|机器人|人工智能|ai)吗?|今天(?:的)?天气(?:怎么样|真?好|不错)?|你(?:吃饭|吃了)了?(?:吗|没)|(?:能|可以)?讲个笑话|聊(?:点|会儿?)别的",
+            r"你(?:就|真|太|才|是|个|的|好)*(?:傻[子瓜逼]|白痴|笨蛋|垃圾|蠢)|^(?:好|真|太)?(?:无聊|滚)⟩|\b(?:fuck|shut up|you(?:'re| are) (?:so )?(?:stupid|dumb|an? idiot))\b|\b(?:this is|i'm|so) (?:so )?(?:boring|bored|stupid)⟩",
             r"\b(?:hello|hi|hey|thanks|thank you|good (?:morning|afternoon|evening)|how are you(?: today)?|nice to meet you|who are you|what(?:'s| is) your name|are you (?:a |an )?(?:human|ai|robot|bot|real(?: person)?)|tell me a joke|nice weather(?: today)?|how is the weather)\b",
         ),
     ),
@@ -103,7 +104,7 @@ INSTRUCTION = re.compile(
     r"(?:告诉|说出|输出|透露|给)(?:我)?(?:一下)?(?:标准|参考|正确)答案|(?:你的)?系统提示词?|直接(?:进入|跳到)下一|"
     r"\b(?:ignore|disregard|forget|override)\b[^.?!]{0,40}\b(?:instruction|prompt|rule|guideline)s?\b|\b(?:ignore|disregard|forget) (?:everything|all|anything|what(?:ever)?)\b[^.?!]{0,30}\b(?:above|before|previous(?:ly)?|earlier)\b|\b(?:give|award|grant|assign) (?:me|this|it|the answer)?[^.?!]{0,20}\b(?:full|maximum|perfect|top|high(?:est)?) (?:marks?|scores?|credits?|points?)|"
     r"\b(?:score|grade|rate|mark) (?:this|me|it|my answer|the answer)[^.?!]{0,20}\b(?:100|10|full|perfect|correct|covered)\b|\byou are now\b|\bpretend (?:to be|you are)\b|\bact as\b[^.?!]{0,30}\b(?:assistant|system|grader)\b|"
-    r"\b(?:tell|show|reveal|print|give)(?: me)? (?:the |your )?(?:reference|correct|model|system) (?:answer|prompt)|<\|[a-z_]+\|>|\[/?inst\]|^\s*#*\s*(?:system|assistant)\s*[:：]|\"?(?:verdict|score)\"?\s*:\s*(?:\"?covered|100)"
+    r"\b(?:tell|show|reveal|print|give)(?: me)? (?:the |your )?(?:reference|correct|model|system) (?:answer|prompt)|<\|[a-z_]+\|>|\[/?inst\]|^\s*#*\s*(?:system|assistant)\s*[:：]|\"?(?:verdict|score)\"?\s*:\s*(?:\"?covered|100)|(?:评分|打分|得分|分数)\s*[:为是]?\s*(?:100|满分)"
 )
 
 #: Tokens that may be left beside a recognised phrase before the utterance counts as an answer.
@@ -127,7 +128,7 @@ def recognise(text: str) -> TurnKind:
     for kind, pattern in _PATTERNS:
         if pattern.search(folded) and _spare(pattern.sub(" ", folded)) <= _SPARE_TOKENS:
             return kind
-    return TurnKind.ANSWER if _spare(folded) else TurnKind.SILENCE
+    return TurnKind.ANSWER if _FILLER.sub("", folded).strip(" ,.;:!?。、…~") else TurnKind.SILENCE
 
 
 def _spare(text: str) -> int:

@@ -19,8 +19,8 @@ SUFFICIENT_CREDIT = 0.8
 MAX_CLARIFICATIONS = 3
 MAX_REDIRECTS = 3
 MAX_SILENCES = 3
-#: With less time than this no follow-up is started, and with none left the interview closes.
-SECONDS_FOR_A_FOLLOW_UP = 45.0
+#: With less time than this nothing new is started, neither a follow-up nor a question: the interview closes.
+SECONDS_FOR_AN_ANSWER = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ def next_move(state: State, material: Material) -> Move | None:
     """The move that is due, or None while it is the candidate's turn or the interview is over."""
     if state.closed is not None:
         return None
-    if not state.opened:
-        return Move(TurnKind.OPEN)
     if state.owed is TurnKind.END:
         return _close(state, EndOfInterview.ASKED_TO_STOP, EndOfQuestion.ENDED)
+    if not state.opened:
+        return Move(TurnKind.OPEN)
     if state.thread is None:
         return _ask_next(state, material, None)
     if state.owed is None:
@@ -98,8 +98,7 @@ def _after_answer(state: State, thread: Thread, question: Question, material: Ma
 def _probe_or_leave(state: State, thread: Thread, question: Question, material: Material) -> Move:
     if thread.follow_ups >= state.setup.follow_ups:
         return _ask_next(state, material, EndOfQuestion.FOLLOW_UPS_SPENT)
-    left = state.seconds_left
-    if left is not None and left < SECONDS_FOR_A_FOLLOW_UP:
+    if _too_late(state):
         return _close(state, EndOfInterview.TIME, EndOfQuestion.TIME)
     target = follow_up_target(thread, question)
     if target is not None:
@@ -135,15 +134,18 @@ def _redirect(state: State, thread: Thread, question: Question, material: Materi
 
 
 def _ask_next(state: State, material: Material, why: EndOfQuestion | None) -> Move:
-    left = state.seconds_left
-    if left is not None and left <= 0:
-        return _close(state, EndOfInterview.TIME, why)
     if len(state.asked) >= state.setup.questions:
         return _close(state, EndOfInterview.DONE, why)
+    if state.asked and _too_late(state):
+        return _close(state, EndOfInterview.TIME, why)
     question = choose_question(state, material.bank, material.recent)
     if question is None:
         return _close(state, EndOfInterview.NO_MORE_QUESTIONS, why)
     return Move(TurnKind.ASK, question.id, detail=why.value if why else None, cause=state.owed)
+
+
+def _too_late(state: State) -> bool:
+    return state.seconds_left is not None and state.seconds_left < SECONDS_FOR_AN_ANSWER
 
 
 def _close(state: State, reason: EndOfInterview, why: EndOfQuestion | None) -> Move:
@@ -181,11 +183,12 @@ def follow_up_target(thread: Thread, question: Question) -> KeyPoint | None:
 
 
 def _next_hint(thread: Thread, question: Question) -> tuple[str, int] | None:
-    """(point id, rung from 1) of the next hint: on the point under discussion first, then on other open ones."""
+    """(point id, rung from 1) of the next hint: on the point under discussion first, then on other open ones. A point without
+    hints of its own gives one of its terms; one without terms only how many points there are, which is worth saying once."""
     todo = open_points(thread, question)
     todo.sort(key=lambda p: p.id != thread.target)  # stable: the target first
     for point in todo:
         given = thread.hints.get(point.id, 0)
-        if given < max(len(point.hints), 1):
+        if given < (len(point.hints) or int(bool(point.terms) or not thread.hints_given)):
             return point.id, given + 1
     return None

@@ -6,6 +6,7 @@ with the turn. A speaker decides wording only, never the move.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from interviewer.domain.text import sentences
 from interviewer.domain.transcript import Provenance, TurnKind
 from interviewer.ports import ChatRequest, Engine, Message
 from interviewer.prompting import PromptBook, Rendered
+
+log = logging.getLogger(__name__)
 
 #: Moves a model phrases; openings, hints, redirections and closings are said as authored.
 _PHRASED = {TurnKind.ASK, TurnKind.FOLLOW_UP, TurnKind.CLARIFY}
@@ -112,9 +115,10 @@ class ModelSpeaker:
             timeout=self._timeout,
         )
         said: list[str] = []
-        stream = self._engine.stream(request, cancelled)
         deadline = time.monotonic() + self._timeout
+        stream: Iterator[str] = iter(())
         try:
+            stream = self._engine.stream(request, cancelled)
             for sentence in whole_sentences(stream, lambda: time.monotonic() > deadline):
                 refused = guard.refuse(sentence, said)
                 if refused is Refusal.EMPTY:
@@ -126,7 +130,9 @@ class ModelSpeaker:
                 yield sentence
                 if len(said) >= MAX_SENTENCES or guard.asks_something(sentence):
                     return
-        except EngineError as error:
+        except Exception as error:  # whatever a model does, the authored question is still there to be asked
+            if not isinstance(error, EngineError):
+                log.exception("%s failed while speaking", self.name)
             yield _Stopped(f"engine: {type(error).__name__}")
         finally:
             close = getattr(stream, "close", None)
@@ -138,11 +144,8 @@ class ModelSpeaker:
         if move.kind is TurnKind.ASK:
             return self._prompts.render("speak.ask", lang, question=line.body)
         if move.kind is TurnKind.CLARIFY:
-            question = scene.question(move)
-            original = question.text.get(lang) if question else ""
-            return self._prompts.render(
-                "speak.clarify", lang, question=original, rephrasing=self._wording.rephrasing(move, scene)
-            )
+            asked = self._wording.wordings(move, scene)[0]
+            return self._prompts.render("speak.clarify", lang, question=asked, rephrasing=self._wording.rephrasing(move, scene))
         passages = "\n".join(f"- {hit.passage.text}" for hit in scene.passages) or "-"
         return self._prompts.render("speak.follow-up", lang, answer=scene.answer[-1500:], passages=passages, probe=line.body)
 
@@ -154,11 +157,11 @@ class ModelSpeaker:
         thread = scene.state.thread
         assessment = thread.assessment if thread and thread.question_id == question.id else None
         covered = [p.point_id for p in assessment.points if p.verdict is Verdict.COVERED] if assessment else []
-        wordings = tuple(w.get(lang) for w in (question.text, *question.rephrasings))
-        known = "\n".join((*question.text.both(), *wordings, line.text, scene.answer))
+        wordings = self._wording.wordings(move, scene)
+        authored = "\n".join((*question.text.both(), *wordings, line.text))
         asks = wordings if move.kind in (TurnKind.ASK, TurnKind.CLARIFY) else ()
         recent = scene.recent if move.kind is not TurnKind.CLARIFY else ()
-        return Guard(lang, hidden_points(question, covered), known, recent, asks)
+        return Guard(lang, hidden_points(question, covered), authored, scene.answer, recent, asks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class EndOfInterview(StrEnum):
 class Thread:
     """One question under discussion. `probed` and `hints` hold key point ids; a point's hints are counted in order.
 
-    `target` is the point the interviewer last aimed at. `idle` counts turns in a row in which nothing was answered.
+    `target` is the point the interviewer last aimed at. `silences` are counted since the last answer.
     """
 
     question_id: str

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from interviewer.dialogue.policy import Move
 from interviewer.dialogue.state import EndOfQuestion, State, heard_points
-from interviewer.domain.questions import Bank, Hit, Question
+from interviewer.domain.questions import Bank, Hit, Lang, Question
+from interviewer.domain.text import CJK_RUN
 from interviewer.domain.transcript import TurnKind
 from interviewer.prompting import PromptBook, Rendered
 
@@ -75,7 +76,9 @@ class Wording:
         if move.kind is TurnKind.HINT:
             return self._hint(move, scene)
         if move.kind is TurnKind.CLARIFY:
-            said = self._say("say.clarify", scene, question=self.rephrasing(move, scene))
+            text = self.rephrasing(move, scene)
+            again = any(text in said for said in scene.recent)  # nobody "puts it another way" in the same words
+            said = self._say("say.again" if again else "say.clarify", scene, question=text)
             return Line("", said.text, said.label)
         if move.kind is TurnKind.REDIRECT:
             return self._redirect(move, scene)
@@ -84,20 +87,27 @@ class Wording:
         return Line("", said.text, said.label)
 
     def rephrasing(self, move: Move, scene: Scene) -> str:
-        """Another wording of the question, or of the probe if that is what was asked last; the original when there is none."""
+        """Another wording of what is under discussion; the same one when there is no other."""
+        asked, *others = self.wordings(move, scene)
+        return others[(move.step - 1) % len(others)] if others else asked
+
+    def wordings(self, move: Move, scene: Scene) -> tuple[str, ...]:
+        """What is under discussion, as asked and in other words: the probe if that came last, else the question."""
         lang = scene.state.setup.lang
-        question = scene.question(move)
+        question, thread = scene.question(move), scene.state.thread
         if question is None:
-            return ""
-        if move.key_point_id and scene.state.thread and move.key_point_id in scene.state.thread.probed:
-            return question.point(move.key_point_id).probe.get(lang)
-        wordings = [w.get(lang) for w in question.rephrasings if w] or [question.text.get(lang)]
-        return wordings[(move.step - 1) % len(wordings)]
+            return ("",)
+        if move.key_point_id and thread and move.key_point_id in thread.probed:
+            return (question.point(move.key_point_id).probe.get(lang),)
+        return (question.text.get(lang), *(w.get(lang) for w in question.rephrasings if w))
 
     def _opening(self, scene: Scene) -> Line:
         setup = scene.state.setup
-        said = self._say(f"say.open.{setup.mode}", scene, topics=self._topics(scene), count=setup.questions)
-        time = self._say("say.open.time", scene, minutes=setup.minutes).text if setup.minutes else ""
+        there = sum(not setup.topics or question.topic in setup.topics for question in scene.bank)
+        count = _counted(min(setup.questions, there), "道题", "question", setup.lang)
+        said = self._say(f"say.open.{setup.mode}", scene, topics=self._topics(scene), count=count)
+        minutes = _counted(setup.minutes, "分钟", "minute", setup.lang)
+        time = self._say("say.open.time", scene, minutes=minutes).text if setup.minutes else ""
         return Line(said.text, time, said.label)
 
     def _topics(self, scene: Scene) -> str:
@@ -106,8 +116,10 @@ class Wording:
         if not topics or set(topics) >= set(scene.bank.topics):
             return self._prompts.render("say.topics.all", lang).text
         titles = [_inside_sentence(scene.bank.topic_title(topic, lang)) for topic in topics[:3]]
-        more = "" if len(topics) <= 3 else "等" if lang == "zh" else " and more"
-        return ("、" if lang == "zh" else ", ").join(titles) + more
+        if lang == "zh":
+            return "、".join(titles) + ("等" if len(topics) > 3 else "")
+        *first, last = titles if len(topics) <= 3 else [*titles, "more"]
+        return f"{', '.join(first)} and {last}" if first else last
 
     def _question_text(self, move: Move, scene: Scene) -> str:
         question = scene.question(move)
@@ -116,6 +128,8 @@ class Wording:
     def _ask_lead(self, move: Move, scene: Scene) -> str:
         if scene.state.thread is None:
             return "say.lead.first"
+        if move.cause is TurnKind.DONT_KNOW:
+            return "say.lead.dont-know"
         return _LEADS.get(EndOfQuestion(move.detail), "say.lead.next") if move.detail else "say.lead.next"
 
     def _follow_up(self, move: Move, scene: Scene) -> Line:
@@ -136,16 +150,16 @@ class Wording:
         point = question.point(move.key_point_id)
         if move.step <= len(point.hints):
             return Line(lead.text, point.hints[move.step - 1].get(lang), lead.label)
-        names = [name for group in point.terms for name in group]
-        if names:
-            said = self._say("say.hint.term", scene, term=names[0])
+        if point.terms:
+            said = self._say("say.hint.term", scene, term=_name_in(lang, point.terms[0]))
         else:
             heard = heard_points(scene.state.thread) if scene.state.thread else 0
-            said = self._say("say.hint.count", scene, total=len(question.key_points), heard=heard)
+            total = _counted(len(question.key_points), "个要点", "point", lang)
+            said = self._say("say.hint.count", scene, total=total, heard=heard)
         return Line(lead.text, said.text, said.label)
 
     def _redirect(self, move: Move, scene: Scene) -> Line:
-        reason = {"clarify-request": "clarify", "dont-know": "hints-spent"}.get(move.detail or "", move.detail or "off-topic")
+        reason = "clarify" if move.detail == "clarify-request" else move.detail
         if reason == "off-topic":
             said = self._say("say.redirect.off-topic", scene, question=self._question_text(move, scene))
         else:
@@ -185,6 +199,17 @@ def _pick(key: str, count: int) -> int:
 def _inside_sentence(title: str) -> str:
     """A title without its capital, unless that belongs to an abbreviation."""
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
+def _counted(number: int, zh: str, en: str, lang: Lang) -> str:
+    if lang == "zh":
+        return f"{number} {zh}"
+    return f"{number} {en}" if number == 1 else f"{number} {en}s"
+
+
+def _name_in(lang: Lang, names: Sequence[str]) -> str:
+    """A concept's name that fits the language; the first where none does."""
+    return next((name for name in names if (CJK_RUN.search(name) is not None) == (lang == "zh")), names[0])
 
 
 def _join(lead: str, body: str) -> str:

@@ -180,7 +180,7 @@ def _weights(text: str, ids: dict[str, int], idf: FloatArray) -> tuple[NDArray[n
 def _directions(texts: Sequence[str], ids: dict[str, int], idf: FloatArray) -> FloatArray:
     """[features, dim]: the leading right singular vectors of the corpus's weight matrix, signs fixed."""
     import numpy as np
-    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+    from scipy.sparse import csr_matrix
 
     rows = [_weights(text, ids, idf) for text in texts]
     if not any(len(at) for at, _ in rows):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from interviewer.domain.assessment import Assessment, PointAssessment, Verdict
@@ -103,7 +103,7 @@ def build_report(stored: StoredSession, bank: Bank) -> Report:
     questions = tuple(_result(turn, stored.turns, assessments.get(turn.question_id or ""), bank) for turn in asked)
     graded = [a for q in questions if (a := q.assessment) and a.graded]
     return Report(
-        session=stored.info,
+        session=replace(stored.info, interviewer=_interviewer(stored)),
         minutes=(stored.info.updated_at - stored.info.created_at).total_seconds() / 60,
         score=fmean(a.score or 0.0 for a in graded) if graded else None,
         low=fmean(a.low or 0.0 for a in graded) if graded else None,
@@ -113,6 +113,12 @@ def build_report(stored: StoredSession, bank: Bank) -> Report:
         study_next=_study_next(questions),
         turns=stored.turns,
     )
+
+
+def _interviewer(stored: StoredSession) -> str:
+    """Who spoke: the models that did, though the built-in interviewer may have begun while one was loading."""
+    models = dict.fromkeys(turn.provenance.model for turn in stored.turns if turn.provenance and turn.provenance.model)
+    return ", ".join(name for name in models if name) or stored.info.interviewer
 
 
 def _result(ask: Turn, turns: tuple[Turn, ...], assessment: Assessment | None, bank: Bank) -> QuestionResult:
@@ -160,4 +166,3 @@ def _study_next(questions: tuple[QuestionResult, ...]) -> tuple[StudyPoint, ...]
                 )
     points.sort(key=lambda p: (order[p.verdict], -p.weight))
     return tuple(points[:STUDY_POINTS])
-

@@ -31,6 +31,8 @@ def to_markdown(report: Report, lang: Lang) -> str:
     lines.append(f"- {counts_text(report, lang)}")
     if report.session.status == "running":
         lines.append(f"- {word('running', lang)}")
+    if any(q.assessment and q.assessment.grader.name == "builtin" for q in report.questions):
+        lines += ["", word("builtin-note", lang)]
     lines += ["", f"## {word('topics', lang)}", ""]
     lines.append(f"| {word('topic', lang)} | {word('questions', lang)} | {word('score', lang)} |")
     lines.append("|---|---|---|")
@@ -101,8 +103,6 @@ def _points(result: QuestionResult, assessment: Assessment, lang: Lang) -> list[
         lines.append(f"  - {word('correction', lang)}: {_plain(found.correction.get(lang))}")
     lines += [f"- {flag_word(flag, lang)}" for flag in assessment.flags]
     grader = assessment.grader
-    if grader.name == "builtin":
-        lines += ["", word("builtin-note", lang)]
     made_by = " ".join(filter(None, (grader.name, grader.version, grader.model, grader.prompt)))
     return [*lines, "", f"{word('graded-by', lang)}: {_plain(made_by)}", ""]
 
