@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,7 +73,6 @@ class Server:
         address = self._process.stdout.readline().strip()  # printed once it answers
         assert address.startswith("http://127.0.0.1:"), Path(log.name).read_text()
         self.url = address.rstrip("/")
-        threading.Thread(target=self._process.stdout.read, daemon=True).start()
 
     @property
     def port(self) -> int:
@@ -84,7 +82,7 @@ class Server:
         """As a power cut would."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait()
+        self._reap()
 
     def stop(self) -> None:
         assert self._process is not None
@@ -92,9 +90,16 @@ class Server:
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._process.kill()
+        self._reap()
+
+    def _reap(self) -> None:
+        assert self._process is not None
         assert self._process.stdout is not None
+        self._process.wait()
+        rest = self._process.stdout.read()
         self._process.stdout.close()
+        assert rest == ""  # the address is printed once, and nothing else
 
     def get(self, path: str) -> bytes:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

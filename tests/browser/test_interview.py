@@ -12,14 +12,24 @@ from playwright.sync_api import expect
 from tests.browser.steps import Room
 
 NASTY = '<img src=x onerror="window.owned=1"> std::vector<int> {{7*7}} ${7*7}'
-ZH = [f"我的理解是先把问题拆开，用梯度下降训练模型，再看验证集上的效果。{NASTY}", "还要考虑显存和延迟的代价，数据质量也很关键。", "不知道"]
-EN = [f"I would split the problem, train by gradient descent and watch the validation set. {NASTY}", "Memory and latency cost something too.", "I don't know"]
+ZH = [
+    f"我的理解是先把问题拆开，用梯度下降训练模型，再看验证集上的效果。{NASTY}",
+    "还要考虑显存和延迟的代价，数据质量也很关键。",
+    "不知道",
+]
+EN = [
+    f"I would split the problem, train by gradient descent and watch the validation set. {NASTY}",
+    "Memory and latency cost something too.",
+    "I don't know",
+]
 
 
 @pytest.mark.parametrize(
     ("lang", "width", "dark"), [("zh", 1280, False), ("en", 375, True)], ids=["chinese-desk-light", "english-phone-dark"]
 )
-def test_a_practice_interview_from_the_front_door_to_the_report(visit: Callable[..., Room], lang: str, width: int, dark: bool) -> None:
+def test_a_practice_interview_from_the_front_door_to_the_report(
+    visit: Callable[..., Room], lang: str, width: int, dark: bool
+) -> None:
     room = visit(lang=lang, width=width, dark=dark)
     page = room.page
     expect(page.locator("#start")).to_be_in_viewport()
@@ -65,7 +75,7 @@ def test_a_practice_interview_from_the_front_door_to_the_report(visit: Callable[
 def test_a_real_interview_is_silent_about_grades_until_the_report(visit: Callable[..., Room]) -> None:
     room = visit(lang="en")
     page = room.page
-    room.start(questions=1, real=True, minutes="10 minutes")
+    room.start(questions=1, real=True, minutes="10 min")
     expect(page.locator("#hint")).to_be_hidden()
     expect(page.locator("#room .clock")).to_contain_text("Left 09:")
     room.answer(EN[0])

@@ -105,62 +105,69 @@ def test_a_killed_server_loses_nothing_and_goes_on(visit: Visit, tmp_path: Path)
         expect(room.said_by("candidate")).to_have_count(2)
 
 
-def test_history_resumes_opens_and_deletes(visit: Visit, tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        room = visit(at=server)
-        page = room.page
-        room.start()
-        room.answer("kept for later")
-        page.locator("#leave").click()
-        expect(page.locator("#start")).to_be_visible()
-        room.tab(2)
-        page.locator("#history [data-action=resume]").click()
-        expect(room.said_by("candidate")).to_have_text(["kept for later"])
-        room.press("end")
-        expect(page.locator("#see-report")).to_be_visible()
-        room.tab(2)
-        room.picture("history")
-        page.locator("#history [data-action=open]").click()
-        expect(page.locator("#report details.question")).to_have_count(1)
-        room.tab(2)
-        page.locator("#history [data-action=delete]").click()
-        expect(page.locator("#history .session")).to_have_count(0)
-        page.reload()
-        expect(page.locator("#start")).to_be_visible()
-        assert b"kept for later" not in (server.data / "interviews.db").read_bytes()
+def test_history_resumes_opens_and_deletes(visit: Visit, server: Server) -> None:
+    room = visit()
+    page = room.page
+    mine = page.locator("#history .session").first  # the newest
+    room.start()
+    room.answer("kept for later, deleted in the end")
+    page.locator("#leave").click()
+    expect(page.locator("#start")).to_be_visible()
+    room.tab(2)
+    mine.locator("[data-action=resume]").click()
+    expect(room.said_by("candidate")).to_have_text(["kept for later, deleted in the end"])
+    room.press("end")
+    expect(page.locator("#see-report")).to_be_visible()
+    room.tab(2)
+    room.picture("history")
+    mine.locator("[data-action=open]").click()
+    expect(page.locator("#report details.question")).to_have_count(1)
+    link = page.locator("#report a[href*='.json']").get_attribute("href") or ""
+    room.tab(2)
+    expect(mine.locator("[data-action=open]")).to_be_visible()
+    count = page.locator("#history .session").count()
+    mine.locator("[data-action=delete]").click()
+    expect(page.locator("#history .session")).to_have_count(count - 1)
+    assert page.request.get(server.url + link).status == 404
+    page.reload()
+    expect(page.locator("#start")).to_be_visible()
+    assert b"deleted in the end" not in (server.data / "interviews.db").read_bytes()
 
 
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
     path = tmp_path / "我的题目.md"
     path.write_text(
-        "# 题目\n\n## 1. 什么是<img src=x onerror=\"window.owned=1\">标签注入？\n\n答案：\n\n- **转义**：把尖括号换成实体，浏览器就不会当成标签。\n"
-        "- **策略**：内容安全策略禁止加载外部资源。\n\n## 2. 什么是缓存？\n\n答案：\n\n- **命中**：数据在缓存里，直接返回。\n- **失效**：数据改变后旧的要作废。\n",
+        "# 题目\n\n"
+        '## 1. 什么是<img src=x onerror="window.owned=1">标签注入？\n\n答案：\n\n'
+        "- **转义**：把尖括号换成实体，浏览器就不会当成标签。\n- **策略**：内容安全策略禁止加载外部资源。\n\n"
+        "## 2. 什么是缓存？\n\n答案：\n\n"
+        "- **命中**：数据在缓存里，直接返回。\n- **失效**：数据改变后旧的要作废。\n",
         encoding="utf-8",
     )
     return path
 
 
-def test_own_documents_become_questions_at_once(visit: Visit, tmp_path: Path, document: Path) -> None:
-    with running(tmp_path / "data") as server:
-        room = visit(lang="zh", at=server)
-        page = room.page
-        topics = page.locator("#topics label")
-        expect(topics.first).to_be_visible()
-        before = topics.count()
-        page.locator("#add > button").click()
-        page.locator("#files input[type=file]").set_input_files(document)
-        expect(page.locator("#ingested")).to_contain_text("找到 2 道题")
-        expect(topics).to_have_count(before + 1)
-        page.locator("#topics label", has_text="我的题目").click()
-        room.picture("added")
-        expect(page.locator("#pool")).to_contain_text("2")
-        room.start(questions=2)
-        room.press("skip")
-        expect(room.log).to_contain_text("onerror")
-        expect(page.locator("#feedback")).to_contain_text("转义")
-        assert page.evaluate("window.owned") is None
-        assert list((server.data / "banks").glob("*.yaml"))
+def test_own_documents_become_questions_at_once(visit: Visit, server: Server, document: Path) -> None:
+    room = visit(lang="zh")
+    page = room.page
+    topics = page.locator("#topics label")
+    expect(topics.first).to_be_visible()
+    before = topics.count()
+    page.locator("#add > button").click()
+    page.locator("#files input[type=file]").set_input_files(document)
+    expect(page.locator("#ingested")).to_contain_text("找到 2 道题")
+    expect(topics).to_have_count(before + 1)
+    topics.last.click()
+    expect(page.locator("#pool")).to_contain_text("只有 2 道题")
+    room.picture("added")
+    room.start(questions=2)
+    room.press("skip")
+    room.press("skip")
+    expect(room.log).to_contain_text("onerror")
+    expect(page.locator("#feedback")).to_contain_text("转义")
+    assert page.evaluate("window.owned") is None
+    assert list((server.data / "banks").glob("*.yaml"))
 
 
 def test_about_says_what_runs_here(visit: Visit, server: Server) -> None:
@@ -187,6 +194,7 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     room.page.keyboard.press("Enter")
     room.replied(turns)
     expect(room.said_by("candidate").last).to_have_text("line one\nline two", use_inner_text=True)
+    expect(room.page.get_by_role("button", name="Send")).to_be_visible()
     unnamed = room.page.evaluate(
         "[...document.querySelectorAll('button, input, textarea, select')]"
         ".filter(e => e.checkVisibility() && !(e.innerText || e.getAttribute('aria-label') || e.labels?.length || e.title))"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.responses import Response
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Server, running
@@ -16,41 +13,34 @@ from tests.browser.steps import Room
 from tests.engines_server import FakeServer, error, fake_server
 
 
-class Model:
-    """A server whose replies wait until the test lets them go, or that is out of order."""
-
-    def __init__(self, server: FakeServer) -> None:
-        self.server = server
-        self.go = threading.Event()
-        self.go.set()
-        self.broken = False
-        server.hook = self._hook
-
-    def _hook(self, body: dict[str, Any]) -> Response | None:
-        if body.get("path") == "/models":
-            return None
-        if self.broken:
-            return error(500, "out of memory")
-        return None
+@pytest.fixture(scope="module")
+def at(
+    tmp_path_factory: pytest.TempPathFactory, browser_type_launch_args: dict[str, Any]
+) -> Iterator[tuple[Server, FakeServer]]:
+    """The pages and the model's server behind them."""
+    with fake_server() as model, running(tmp_path_factory.mktemp("model") / "data", base_url=model.url, model="fake") as pages:
+        yield pages, model
 
 
 @pytest.fixture
-def model() -> Iterator[Model]:
-    with fake_server() as server:
-        server.words = ["All right, ", "let us look at this one together. ", "What comes to your mind first when you hear about it?"]
-        yield Model(server)
+def model(at: tuple[Server, FakeServer]) -> FakeServer:
+    model = at[1]
+    model.words = ["All right, ", "let us look at this one together. ", "What comes to your mind first when you hear about it?"]
+    model.delay, model.hook = 0.0, None
+    return model
 
 
 @pytest.fixture
-def with_model(model: Model, tmp_path: Path) -> Iterator[Server]:
-    with running(tmp_path / "data", base_url=model.server.url, model="fake") as server:
-        yield server
+def pages(at: tuple[Server, FakeServer]) -> Server:
+    return at[0]
 
 
-def test_waiting_shows_and_a_reload_in_mid_reply_loses_nothing(visit: Callable[..., Room], with_model: Server, model: Model) -> None:
-    room = visit(at=with_model)
+def test_waiting_shows_and_a_reload_in_mid_reply_loses_nothing(
+    visit: Callable[..., Room], pages: Server, model: FakeServer
+) -> None:
+    room = visit(at=pages)
     expect(room.page.locator("#who-asks")).to_contain_text("fake")
-    model.server.delay = 1.5
+    model.delay = 1.5
     room.page.locator("#start").click()
     expect(room.log.locator(".turn.typing")).to_be_visible()
     room.picture("waiting")
@@ -61,10 +51,10 @@ def test_waiting_shows_and_a_reload_in_mid_reply_loses_nothing(visit: Callable[.
     assert room.turns() == 2
 
 
-def test_stopping_a_slow_reply_still_leaves_a_question(visit: Callable[..., Room], with_model: Server, model: Model) -> None:
-    room = visit(at=with_model)
+def test_stopping_a_slow_reply_still_leaves_a_question(visit: Callable[..., Room], pages: Server, model: FakeServer) -> None:
+    room = visit(at=pages)
     expect(room.page.locator("#start")).to_be_visible()
-    model.server.delay = 8
+    model.delay = 8
     room.page.locator("#start").click()
     expect(room.log.locator(".turn.typing")).to_be_visible()
     room.page.locator("#answer button.stop-button").click()
@@ -73,9 +63,9 @@ def test_stopping_a_slow_reply_still_leaves_a_question(visit: Callable[..., Room
     assert "?" in room.said_by("interviewer").last.inner_text()
 
 
-def test_a_broken_model_does_not_break_the_interview(visit: Callable[..., Room], with_model: Server, model: Model) -> None:
-    model.broken = True
-    room = visit(at=with_model)
+def test_a_broken_model_does_not_break_the_interview(visit: Callable[..., Room], pages: Server, model: FakeServer) -> None:
+    model.hook = lambda body: error(500, "out of memory")
+    room = visit(at=pages)
     room.start(questions=1)
     room.finish(["Gradients flow backwards through the layers.", "I don't know"])
     room.page.locator("#see-report").click()

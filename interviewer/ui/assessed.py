@@ -1,0 +1,142 @@
+"""An assessed question as the feedback panel and the report show it. Pure: values in, values out; markup is in templates/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from interviewer.domain.assessment import Assessment, Evidence, PointAssessment, Verdict
+from interviewer.domain.questions import Lang, Question
+from interviewer.report.words import SIGNS, end_word, flag_word, word
+from interviewer.ui.words import Words
+
+_POSSIBLE = "possible"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of an answer; `mark` names how it is highlighted (a verdict, or `possible`), empty for plain text."""
+
+    text: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PointView:
+    verdict: str
+    icon: str
+    word: str
+    statement: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class MisconceptionView:
+    belief: str
+    correction: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """One question that is over. Numbers are rounded, 0–100; `score` is None when there is none, and `status` then says why."""
+
+    number: int
+    text: str
+    topic: str
+    why: str
+    score: int | None
+    low: int | None
+    high: int | None
+    status: str
+    answer: tuple[Piece, ...]
+    points: tuple[PointView, ...]
+    misconceptions: tuple[MisconceptionView, ...]
+    flags: tuple[str, ...]
+    reference: str
+
+
+def question_view(
+    number: int,
+    question: Question | None,
+    topic: str,
+    answer: str,
+    assessment: Assessment | None,
+    why: str | None,
+    lang: Lang,
+    words: Words,
+) -> QuestionView:
+    """`lang` is the interview's language, for the texts of the bank; `words` are the interface's."""
+    graded = assessment is not None and assessment.graded
+    return QuestionView(
+        number=number,
+        text=question.text.get(lang) if question else "",
+        topic=topic,
+        why=end_word(why, words.lang),
+        score=_rounded(assessment.score) if assessment and graded else None,
+        low=_rounded(assessment.low) if assessment and graded else None,
+        high=_rounded(assessment.high) if assessment and graded else None,
+        status=_status(assessment, words),
+        answer=highlighted(answer, assessment),
+        points=tuple(_point(p, question, lang, words) for p in assessment.points) if assessment else (),
+        misconceptions=tuple(
+            MisconceptionView(m.belief.get(lang), m.correction.get(lang), m.evidence.text) for m in assessment.misconceptions
+        )
+        if assessment
+        else (),
+        flags=tuple(flag_word(flag, words.lang) for flag in assessment.flags) if assessment else (),
+        reference=question.reference.get(lang) if question else "",
+    )
+
+
+def highlighted(answer: str, assessment: Assessment | None) -> tuple[Piece, ...]:
+    """The answer cut at its evidence. Where quotes overlap, the earlier kind wins: contradicted, possible misconception,
+    covered, partly."""
+    if assessment is None:
+        return (Piece(answer),) if answer else ()
+    quotes = [(p.verdict.value, p.evidence) for p in assessment.points if p.evidence is not None]
+    quotes += [(_POSSIBLE, m.evidence) for m in assessment.misconceptions]
+    order = (Verdict.CONTRADICTED.value, _POSSIBLE, Verdict.COVERED.value, Verdict.PARTLY.value, Verdict.MISSING.value)
+    marks = [""] * len(answer)
+    for mark, evidence in sorted(quotes, key=lambda quote: order.index(quote[0]), reverse=True):
+        span = _span(answer, evidence)
+        if span is not None:
+            marks[span[0] : span[1]] = [mark] * (span[1] - span[0])
+    return tuple(_pieces(answer, marks))
+
+
+def _span(answer: str, evidence: Evidence) -> tuple[int, int] | None:
+    """Where the quote stands: where it says, or else where its words are found."""
+    if answer[evidence.start : evidence.end] == evidence.text:
+        return evidence.start, evidence.end
+    at = answer.find(evidence.text)
+    return (at, at + len(evidence.text)) if at >= 0 else None
+
+
+def _pieces(answer: str, marks: Sequence[str]) -> Iterable[Piece]:
+    start = 0
+    for i in range(1, len(answer) + 1):
+        if i == len(answer) or marks[i] != marks[start]:
+            yield Piece(answer[start:i], marks[start])
+            start = i
+
+
+def _point(point: PointAssessment, question: Question | None, lang: Lang, words: Words) -> PointView:
+    known = next((k for k in question.key_points if k.id == point.point_id), None) if question else None
+    return PointView(
+        verdict=point.verdict.value,
+        icon=SIGNS[point.verdict],
+        word=word(point.verdict.value, words.lang),
+        statement=known.statement.get(lang) if known else point.statement,
+        quote=point.evidence.text if point.evidence else "",
+    )
+
+
+def _status(assessment: Assessment | None, words: Words) -> str:
+    if assessment is None:
+        return words("unanswered")
+    return "" if assessment.graded else words("ungraded", reason=assessment.reason or "")
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)

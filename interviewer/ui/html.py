@@ -1,0 +1,43 @@
+"""HTML for what the pages show, from Jinja templates that escape every value by themselves.
+
+Answers, bank questions and imported documents are strangers' texts: none of them is ever joined into markup by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from interviewer.ui.words import Words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("interviewer.ui", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(template: str, words: Words, **values: object) -> str:
+    """The template `templates/<template>.html`, with `words` for its labels."""
+    return _environment().get_template(f"{template}.html").render(words=words, **values)
+
+
+def static(name: str, values: Mapping[str, str] | None = None) -> str:
+    """A file of `static/`, with each `%name%` of `values` filled in."""
+    from importlib.resources import files
+
+    text = files("interviewer.ui").joinpath("static", name).read_text(encoding="utf-8")
+    for key, value in (values or {}).items():
+        text = text.replace(f"%{key}%", value)
+    return text

@@ -1,0 +1,217 @@
+"""Running interviews as the pages see them: the work happens in a thread, pages follow along and may come and go.
+
+A browser tab that reloads, loses its connection or is opened twice must lose nothing, so no page ever drives an interview
+itself: it asks a `LiveInterview` to act, and then reads its snapshots. Knows nothing of Gradio, HTML or languages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from interviewer.domain.errors import InterviewerError
+from interviewer.domain.transcript import Setup, Speaker, Turn, TurnKind
+from interviewer.session import Committed, Interview, Interviews, Progress, QuestionClosed, Spoken, Update
+
+log = logging.getLogger(__name__)
+
+Action = Callable[[Interview], Iterator[Update]]
+
+#: Seconds between looks at a running interview. The browser needs some 10 ms to draw one, so more than ten a second is waste.
+FOLLOW_EVERY = 0.08
+#: Interviews kept in memory; older idle ones are rebuilt from the store when someone returns to them.
+KEEP = 200
+
+
+def proceed(interview: Interview) -> Iterator[Update]:
+    """The action of letting the interviewer say what is due."""
+    return interview.proceed()
+
+
+class Outcome(StrEnum):
+    """What became of a request to act."""
+
+    STARTED = "started"
+    BUSY = "busy"
+    REPEATED = "repeated"
+    STALE = "stale"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the last action broke off. `message` is for people; empty when the cause was unexpected and only logged."""
+
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One moment of an interview. `pending` is what the candidate sent but isn't committed yet, `speaking` the reply so far."""
+
+    session_id: str
+    setup: Setup
+    turns: tuple[Turn, ...]
+    closed: tuple[QuestionClosed, ...]
+    progress: Progress
+    finished: bool
+    version: int = 0
+    busy: bool = False
+    pending: str | None = None
+    speaking: str = ""
+    failure: Failure | None = None
+
+    @property
+    def owed(self) -> bool:
+        """Whether the interviewer has to speak next and isn't, because a reply broke off."""
+        if self.busy or self.finished:
+            return False
+        return not self.turns or self.turns[-1].speaker is Speaker.CANDIDATE or self.turns[-1].kind is TurnKind.OPEN
+
+    def has_heard(self, text: str) -> bool:
+        """Whether the candidate has sent exactly this before, so that a browser's kept draft of it is none any more."""
+        said = (turn.text for turn in self.turns if turn.speaker is Speaker.CANDIDATE)
+        return text == self.pending or text in said
+
+
+class LiveInterview:
+    """One interview, at most one action at a time, and the newest snapshot of it. Thread-safe."""
+
+    def __init__(self, interview: Interview) -> None:
+        self._interview = interview
+        self._lock = threading.Lock()
+        self._last_ticket = ""
+        self._snapshot = self._look(Snapshot(interview.id, interview.setup, (), (), interview.progress, finished=False))
+
+    @property
+    def id(self) -> str:
+        return self._interview.id
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def act(self, action: Action, *, pending: str | None = None, seen: int | None = None, ticket: str = "") -> Outcome:
+        """Run `action` in its own thread, unless something is running or the request makes no sense any more.
+
+        `seen` is how many turns the asking page shows: a page that lags behind is told so instead of answering the wrong
+        question. `ticket` names one draft: the same draft sent twice (a double Enter, two clicks) acts once.
+        """
+        with self._lock:
+            now = self._snapshot
+            if ticket and ticket == self._last_ticket:
+                return Outcome.REPEATED
+            if now.busy:
+                return Outcome.BUSY
+            if now.finished:
+                return Outcome.OVER
+            if seen is not None and seen != len(now.turns):
+                return Outcome.STALE
+            self._last_ticket = ticket
+            self._snapshot = replace(now, version=now.version + 1, busy=True, pending=pending, speaking="", failure=None)
+        threading.Thread(target=self._work, args=(action, ticket), name=f"interview-{self.id[:6]}", daemon=True).start()
+        return Outcome.STARTED
+
+    def stop(self) -> None:
+        """Cut the present reply short; the interview keeps itself whole."""
+        if self._snapshot.busy:
+            self._interview.stop_speaking()
+
+    async def follow(self) -> AsyncIterator[Snapshot]:
+        """Snapshots as they come, beginning with the present one, until nothing is going on."""
+        seen = -1
+        while True:
+            now = self._snapshot
+            if now.version != seen:
+                seen = now.version
+                yield now
+            if not now.busy and self._snapshot is now:
+                return
+            await asyncio.sleep(FOLLOW_EVERY)
+
+    def _work(self, action: Action, ticket: str) -> None:
+        failure: Failure | None = None
+        committed_before = len(self._snapshot.turns)
+        try:
+            self._consume(action(self._interview))
+        except InterviewerError as error:
+            failure = Failure(str(error))
+        except Exception:
+            log.exception("interview %s broke off", self.id)
+            failure = Failure()
+        with self._lock:
+            now = self._look(self._snapshot)
+            if failure is not None and ticket == self._last_ticket and len(now.turns) == committed_before:
+                self._last_ticket = ""  # nothing was kept of this draft, so it may be sent again
+            self._snapshot = replace(now, busy=False, pending=None, speaking="", failure=failure)
+
+    def _consume(self, updates: Iterator[Update]) -> None:
+        for update in updates:
+            with self._lock:
+                now = self._look(self._snapshot)
+                if isinstance(update, Spoken):
+                    now = replace(now, speaking=now.speaking + update.delta)
+                elif isinstance(update, Committed):
+                    now = replace(now, speaking="", pending=None)
+                self._snapshot = now
+
+    def _look(self, old: Snapshot) -> Snapshot:
+        interview = self._interview
+        return replace(
+            old,
+            version=old.version + 1,
+            turns=interview.turns,
+            closed=interview.closed,
+            progress=interview.progress,
+            finished=interview.finished,
+        )
+
+
+class LiveInterviews:
+    """The interviews that pages are looking at, by id: every page of one interview follows the same object."""
+
+    def __init__(self, interviews: Interviews, keep: int = KEEP) -> None:
+        self._interviews = interviews
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._live: OrderedDict[str, LiveInterview] = OrderedDict()
+
+    def start(self, setup: Setup) -> LiveInterview:
+        """A new interview, with its opening under way. Raises InterviewerError."""
+        live = self._hold(LiveInterview(self._interviews.start(setup)))
+        live.act(proceed)
+        return live
+
+    def get(self, session_id: str) -> LiveInterview:
+        """The interview with that id; one that comes back from the store gets the reply it was owed. Raises SessionError."""
+        with self._lock:
+            live = self._live.get(session_id)
+            if live is not None:
+                self._live.move_to_end(session_id)
+                return live
+        live = self._hold(LiveInterview(self._interviews.open(session_id)))
+        if live.snapshot.owed:
+            live.act(proceed)
+        return live
+
+    def forget(self, session_id: str) -> None:
+        """Stop what is running and drop it from memory."""
+        with self._lock:
+            live = self._live.pop(session_id, None)
+        if live is not None:
+            live.stop()
+
+    def _hold(self, live: LiveInterview) -> LiveInterview:
+        with self._lock:
+            live = self._live.setdefault(live.id, live)  # two pages may have opened it at once
+            self._live.move_to_end(live.id)
+            if len(self._live) > self._keep:
+                idle = next((key for key, other in self._live.items() if not other.snapshot.busy and other is not live), None)
+                if idle is not None:
+                    del self._live[idle]
+            return live

@@ -1,0 +1,175 @@
+"""One language's page: header, tabs, and the wiring between set-up, room, report and history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from interviewer.domain.errors import InterviewerError
+from interviewer.ui.about import about_html
+from interviewer.ui.history import history_html
+from interviewer.ui.html import render, static
+from interviewer.ui.live import LiveInterviews
+from interviewer.ui.report_page import empty_report, report_html
+from interviewer.ui.room import EVENT, Changes, Room, explain, session_of, warn
+from interviewer.ui.setup_form import SetupForm, setup_from
+from interviewer.ui.words import Words, words_for
+from interviewer.wiring import Parts
+
+#: Both languages and every restart must find the same entry in the browser, so name and secret are fixed. It holds nothing
+#: but the id of the interview the page is in.
+_STORAGE = {"storage_key": "interviewer-session", "secret": "interviewer"}
+#: Seconds between looks at a model that is loading.
+ENGINE_EVERY = 3.0
+
+
+class Page:
+    """Builds the Blocks of one language. Holds no interview: those live in `lives`, shared by both languages."""
+
+    def __init__(self, parts: Parts, lives: LiveInterviews, words: Words) -> None:
+        self._parts, self._lives, self._words = parts, lives, words
+
+    def build(self) -> Any:
+        """The page, ready to be mounted."""
+        words = self._words
+        with gr.Blocks(title=words("title"), analytics_enabled=False, delete_cache=(300, 1800)) as blocks:
+            self.session = gr.BrowserState({"session": None}, **_STORAGE)
+            gr.HTML(self._header(), apply_default_css=False, elem_id="header")
+            with gr.Tabs(elem_id="tabs") as self.tabs:
+                with gr.Tab(words("tab_interview"), id="interview"):
+                    with gr.Column(elem_id="setup") as self.setup_column:
+                        self.form = SetupForm(self._parts, words)
+                        self.form.build()
+                    with gr.Column(elem_id="room-column", visible=False) as self.room_column:
+                        report = gr.HTML(empty_report(words), apply_default_css=False, elem_id="report", render=False)
+                        self.room = Room(self._parts, self._lives, words, self.session, report)
+                        self.room.build()
+                with gr.Tab(words("tab_report"), id="report"):
+                    report.render()
+                with gr.Tab(words("tab_history"), id="history") as history_tab:
+                    self.history = gr.HTML(
+                        "",
+                        js_on_load=static("history.js"),
+                        sure=words("delete_confirm"),
+                        apply_default_css=False,
+                        elem_id="history",
+                    )
+                with gr.Tab(words("tab_about"), id="about") as about_tab:
+                    about = gr.HTML("", apply_default_css=False, elem_id="about")
+            self.loading = gr.Timer(ENGINE_EVERY, active=False)
+            history_tab.select(self._history, None, self.history, **EVENT)
+            about_tab.select(lambda: about_html(self._parts, words), None, about, **EVENT)
+            self._wire(blocks)
+        blocks.queue(max_size=None, default_concurrency_limit=None, api_open=False)
+        return blocks
+
+    def _header(self) -> str:
+        other = self._words.other
+        return render("header", self._words, other_path=f"/{other}/", other_locale=words_for(other).locale)
+
+    def _wire(self, blocks: Any) -> None:
+        form, room = self.form, self.room
+        stage = [self.setup_column, self.room_column, self.tabs, self.history, self.loading]
+        everything = [*stage, form.topics, form.pool, form.who, *room.outputs]
+        blocks.load(
+            self.restore, [self.session, room.mark], everything,
+            js="(saved) => [saved, window.interviewer.draft(saved && saved.session)]", **EVENT,
+        )  # fmt: skip
+        form.start.click(self.start, form.inputs, everything, trigger_mode="once", **EVENT)
+        room.leave.click(self.leave, None, everything, **EVENT)
+        room.new.click(self.to_setup, None, everything, **EVENT)
+        room.see_report.click(self.see_report, None, self.tabs, **EVENT)
+        self.history.click(self.chosen, self.session, everything, **EVENT)
+        self.loading.tick(self.engine_news, None, [form.who, room.who, self.loading], **EVENT)
+
+    # ------------------------------------------------------------ handlers
+
+    async def restore(self, saved: Any, draft: str) -> AsyncIterator[Changes]:
+        """A page was opened or reloaded: back into the interview it was in, also in the middle of a reply."""
+        yield self.form.refreshed() | self.engine_news()
+        session_id = session_of(saved)
+        if session_id is None:
+            return
+        async for changes in self._enter(session_id, draft):
+            yield changes
+
+    def engine_news(self) -> Changes:
+        """Who speaks, as of now; looked up again and again only while a model is loading."""
+        loading = self._parts.engine_status().state == "loading"
+        return {
+            self.form.who: self.form.who_html(),
+            self.room.who: self.room.who_html(),
+            self.loading: gr.Timer(active=loading),
+        }
+
+    async def start(self, *values: Any) -> AsyncIterator[Changes]:
+        """The set-up's Start button."""
+        try:
+            live = await asyncio.to_thread(self._lives.start, setup_from(*values))
+        except InterviewerError as error:
+            warn(self._words, self._words("warn_no_setup", error=error))
+            yield self.room.unchanged
+            return
+        yield self._stage(in_room=True)
+        async for changes in self.room.show(live, text=""):
+            yield changes
+
+    def leave(self) -> Changes:
+        """Out of a running interview, which waits in the history."""
+        gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
+        return self.to_setup()
+
+    def to_setup(self) -> Changes:
+        """Back to the set-up."""
+        return self._stage(in_room=False) | self.form.refreshed() | {self.session: {"session": None}}
+
+    def see_report(self) -> Any:
+        return gr.update(selected="report")
+
+    async def chosen(self, saved: Any, event: gr.EventData) -> AsyncIterator[Changes]:
+        """A button in the history list."""
+        data = event._data if isinstance(event._data, dict) else {}
+        action, session_id = data.get("action"), str(data.get("session") or "")
+        if action == "open":
+            report = await asyncio.to_thread(report_html, self._parts.interviews, self._parts.bank, session_id, self._words)
+            yield {self.room.report: report, self.tabs: gr.update(selected="report")}
+        elif action == "resume":
+            yield {self.tabs: gr.update(selected="interview")}
+            async for changes in self._enter(session_id, None):
+                yield changes
+        elif action == "delete":
+            yield await asyncio.to_thread(self._delete, session_id, session_of(saved))
+        else:
+            yield self.room.unchanged
+
+    def _delete(self, session_id: str, current: str | None) -> Changes:
+        changes: Changes = {}
+        try:
+            self._lives.forget(session_id)
+            self._parts.interviews.delete(session_id)
+            gr.Info(self._words("deleted"), duration=3, title=self._words("title"))
+        except InterviewerError as error:
+            warn(self._words, explain(self._words, error))
+        if session_id == current:
+            changes = self.to_setup() | {self.room.report: empty_report(self._words)}
+        return changes | {self.history: self._history()}
+
+    async def _enter(self, session_id: str, draft: str | None) -> AsyncIterator[Changes]:
+        try:
+            live = await asyncio.to_thread(self._lives.get, session_id)
+        except InterviewerError as error:
+            warn(self._words, explain(self._words, error))
+            yield self._stage(in_room=False) | {self.session: {"session": None}}
+            return
+        yield self._stage(in_room=True)
+        async for changes in self.room.show(live, text=None if draft is None or live.snapshot.has_heard(draft) else draft):
+            yield changes
+
+    def _stage(self, in_room: bool) -> Changes:
+        return {self.setup_column: gr.update(visible=not in_room), self.room_column: gr.update(visible=in_room)}
+
+    def _history(self) -> str:
+        return history_html(self._parts.interviews, self._parts.bank, self._words)

@@ -1,0 +1,249 @@
+"""The interview room: conversation, answer box, buttons and feedback, and how they follow a live interview.
+
+All truth is in the `LiveInterview`; handlers here ask it to act and yield what changed on the page, so a page can reload,
+close or be opened twice at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from interviewer.domain.errors import InterviewerError, SessionError
+from interviewer.domain.transcript import TurnKind
+from interviewer.ui.html import render, static
+from interviewer.ui.live import Action, LiveInterview, LiveInterviews, Outcome, Snapshot, proceed
+from interviewer.ui.report_page import report_html
+from interviewer.ui.room_view import feedback_views, room_data, who_speaks
+from interviewer.ui.words import Words
+from interviewer.wiring import Parts
+
+#: Characters an answer may have; the interview itself cuts at its own, larger limit.
+LONGEST_ANSWER = 20_000
+#: Events that only pass values along must never wait for one another.
+EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+BUTTONS = {
+    "hint": TurnKind.HINT_REQUEST,
+    "clarify": TurnKind.CLARIFY_REQUEST,
+    "skip": TurnKind.SKIP,
+    "end": TurnKind.END,
+}
+
+#: What a handler yields: components and their new values; components left out stay as they are.
+Changes = dict[Any, Any]
+
+
+class Room:
+    """The room's components and handlers. `session` is the browser's memory of which interview it is in."""
+
+    def __init__(self, parts: Parts, lives: LiveInterviews, words: Words, session: Any, report: Any) -> None:
+        self._parts, self._lives, self._words = parts, lives, words
+        self.session, self.report = session, report
+
+    # ------------------------------------------------------------ components
+
+    def build(self) -> None:
+        """Create the components inside the Blocks context that is open."""
+        words = self._words
+        self.who = gr.HTML(self.who_html(), apply_default_css=False, elem_id="who")
+        with gr.Row(elem_id="desk"):
+            with gr.Column(scale=3, min_width=320):
+                self.room = gr.HTML(
+                    {},
+                    html_template=render("room", words),
+                    js_on_load=static("room.js"),
+                    apply_default_css=False,
+                    elem_id="room",
+                )
+                self.answer = gr.Textbox(
+                    label=words("answer_label"), show_label=False, placeholder=words("answer_placeholder"),
+                    lines=1, max_lines=10, max_length=LONGEST_ANSWER, submit_btn=True, stop_btn=False,
+                    autofocus=True, container=False, elem_id="answer",
+                )  # fmt: skip
+                with gr.Row(elem_id="actions") as self.actions:
+                    self.buttons = {kind: self._button(kind) for kind in BUTTONS}
+                    self.leave = gr.Button(words("leave"), elem_id="leave", size="md", min_width=80, scale=0)
+                with gr.Row(elem_id="owed", visible=False) as self.owed:
+                    self.again = gr.Button(words("continue"), variant="primary", elem_id="continue", size="md", scale=0)
+                with gr.Row(elem_id="over", visible=False) as self.over:
+                    self.see_report = gr.Button(
+                        words("see_report"), variant="primary", elem_id="see-report", size="md", scale=0
+                    )
+                    self.new = gr.Button(words("new_interview"), elem_id="new", size="md", scale=0)
+            with gr.Column(scale=2, min_width=300):
+                self.feedback = gr.HTML("", apply_default_css=False, elem_id="feedback")
+        self.mark = gr.Textbox(visible=False)
+        self._wire()
+
+    def _button(self, kind: str) -> Any:
+        return gr.Button(
+            self._words(kind), elem_id=kind, size="md", min_width=80, scale=0, variant="stop" if kind == "end" else "secondary"
+        )
+
+    @property
+    def unchanged(self) -> Changes:
+        """Nothing to change. Gradio takes an empty dict for a value."""
+        return {self.room: gr.skip()}
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [
+            self.session, self.room, self.feedback, self.who, self.answer, self.actions, self.owed, self.over, self.report,
+            *self.buttons.values(),
+        ]  # fmt: skip
+
+    def _wire(self) -> None:
+        self.answer.submit(
+            self.send, [self.answer, self.session, self.mark], self.outputs,
+            js="(text, session) => [text, session, window.interviewer.mark('answer')]", trigger_mode="multiple", **EVENT,
+        )  # fmt: skip
+        self.answer.stop(self.stop, self.session, None, **EVENT)
+        for kind, button in self.buttons.items():
+            button.click(
+                self.press, [self.session, self.mark], self.outputs, js=self._press_js(kind), trigger_mode="multiple", **EVENT
+            )
+        self.again.click(self.proceed, self.session, self.outputs, **EVENT)
+
+    def _press_js(self, kind: str) -> str:
+        mark = f"window.interviewer.mark('{kind}')"
+        if kind == "end":
+            mark = f"window.confirm({_js(self._words('end_confirm'))}) ? {mark} : ''"
+        return f"(session) => {{ const mark = {mark}; return [session, mark && '{kind}:' + mark]; }}"
+
+    # ------------------------------------------------------------ handlers
+
+    async def send(self, text: str, saved: Any, mark: str) -> AsyncIterator[Changes]:
+        """An answer from the text box."""
+        if not (text or "").strip():
+            self._warn("warn_empty")
+            yield self.unchanged
+            return
+        async for changes in self._act(saved, mark, lambda interview: interview.say(text), pending=text):
+            yield changes
+
+    async def press(self, saved: Any, mark: str) -> AsyncIterator[Changes]:
+        """A button. An empty mark means that the person thought better of it, or pressed twice."""
+        kind, _, mark = (mark or "").partition(":")
+        if kind not in BUTTONS:
+            yield self.unchanged
+            return
+        async for changes in self._act(saved, mark, lambda interview: interview.request(BUTTONS[kind])):
+            yield changes
+
+    async def proceed(self, saved: Any) -> AsyncIterator[Changes]:
+        """Ask for the reply that broke off."""
+        live = await self._live(saved)
+        if live is None:
+            yield self.unchanged
+            return
+        live.act(proceed)
+        async for changes in self.show(live):
+            yield changes
+
+    def stop(self, saved: Any) -> None:
+        """Cut the reply short."""
+        session_id = session_of(saved)
+        if session_id:
+            try:
+                self._lives.get(session_id).stop()
+            except SessionError:
+                self._warn("warn_gone")
+
+    async def _act(self, saved: Any, mark: str, action: Action, pending: str | None = None) -> AsyncIterator[Changes]:
+        live = await self._live(saved)
+        if live is None:
+            self._warn("warn_gone")
+            yield self.unchanged
+            return
+        seen, _, ticket = (mark or "").partition(":")
+        outcome = live.act(action, pending=pending, seen=int(seen) if seen.isdigit() else None, ticket=ticket)
+        if outcome in (Outcome.BUSY, Outcome.STALE, Outcome.OVER):
+            self._warn(f"warn_{outcome.value}")
+        if outcome in (Outcome.BUSY, Outcome.REPEATED):
+            yield self.unchanged  # the page that started it is being shown the reply already
+            return
+        sent = outcome is Outcome.STARTED and pending is not None
+        async for changes in self.show(live, text="" if sent else None):
+            yield changes
+
+    async def _live(self, saved: Any) -> LiveInterview | None:
+        """The interview this page is in; None when there is none, or it was deleted."""
+        session_id = session_of(saved)
+        if session_id is None:
+            return None
+        try:
+            return await asyncio.to_thread(self._lives.get, session_id)
+        except SessionError:
+            return None
+
+    # ------------------------------------------------------------ showing
+
+    async def show(self, live: LiveInterview, text: str | None = None) -> AsyncIterator[Changes]:
+        """The whole room first, with `text` in the answer box unless None, then what changes until the interview rests."""
+        before: Snapshot | None = None
+        async for snapshot in live.follow():
+            changes: Changes = {self.room: room_data(snapshot, self._words)}
+            if before is None:
+                changes[self.session] = {"session": live.id}
+            if before is None or before.busy != snapshot.busy or before.finished != snapshot.finished:
+                changes |= self._controls(snapshot, text if before is None else None)
+            if before is None or len(before.closed) != len(snapshot.closed) or before.finished != snapshot.finished:
+                changes[self.feedback] = self._feedback_html(snapshot)
+            if snapshot.finished and not snapshot.busy:
+                changes[self.report] = await asyncio.to_thread(
+                    report_html, self._parts.interviews, self._parts.bank, live.id, self._words
+                )
+            before = snapshot
+            yield changes
+
+    def _controls(self, snapshot: Snapshot, text: str | None) -> Changes:
+        """The answer box and the buttons. Sent only when they change: sending them again would take the focus away."""
+        box: dict[str, Any] = {"submit_btn": not snapshot.busy, "stop_btn": snapshot.busy, "visible": not snapshot.finished}
+        if text is not None:
+            box["value"] = text
+        return {
+            self.who: self.who_html(),
+            self.answer: gr.update(**box),
+            self.actions: gr.update(visible=not snapshot.finished),
+            self.buttons["hint"]: gr.update(visible=snapshot.setup.mode == "practice"),
+            self.owed: gr.update(visible=snapshot.owed),
+            self.over: gr.update(visible=snapshot.finished and not snapshot.busy),
+        }
+
+    def _feedback_html(self, snapshot: Snapshot) -> str:
+        views = feedback_views(snapshot, self._parts.bank, self._words)
+        quiet = snapshot.setup.mode == "real" and not snapshot.finished
+        _, limits = who_speaks(self._parts.engine_status(), self._words)
+        return render("feedback", self._words, views=views, quiet=quiet, limits=limits if views else "")
+
+    def who_html(self) -> str:
+        who, _ = who_speaks(self._parts.engine_status(), self._words)
+        return render("who", self._words, who=who, limits="")
+
+    def _warn(self, key: str) -> None:
+        warn(self._words, self._words(key))
+
+
+def session_of(saved: Any) -> str | None:
+    """The session id in what the browser remembered, which may be anything."""
+    session_id = saved.get("session") if isinstance(saved, dict) else None
+    return session_id if isinstance(session_id, str) and session_id else None
+
+
+def warn(words: Words, text: str) -> None:
+    """A friendly message in the corner of the page."""
+    gr.Warning(text, duration=6, title=words("title"))
+
+
+def explain(words: Words, error: InterviewerError) -> str:
+    """An error for people, in the interface's language where it has one."""
+    return words("warn_gone") if isinstance(error, SessionError) else str(error)
+
+
+def _js(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=True)

@@ -1,0 +1,71 @@
+"""The plain routes beside Gradio's: the front door, health, and a report's downloads."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+from interviewer.domain.errors import InterviewerError
+from interviewer.domain.questions import LANGS, Lang
+from interviewer.report import to_json, to_markdown
+from interviewer.ui.middleware import LANGUAGE_COOKIE
+from interviewer.wiring import Parts
+
+
+def preferred_language(cookie: str | None, accept: str) -> Lang:
+    """The chosen language; else the first of Chinese and English the browser names; else English."""
+    for tag in (cookie or "", *_by_quality(accept)):
+        for lang in LANGS:
+            if tag.split("-")[0] == lang:
+                return lang
+    return "en"
+
+
+def _by_quality(accept: str) -> list[str]:
+    ranked = []
+    for place, item in enumerate(accept.lower().split(",")):
+        tag, _, parameters = item.strip().partition(";")
+        quality = re.search(r"q\s*=\s*([\d.]+)", parameters)
+        try:
+            ranked.append((-float(quality[1]) if quality else -1.0, place, tag.strip()))
+        except ValueError:
+            continue
+    return [tag for _, _, tag in sorted(ranked)]
+
+
+def add_routes(app: FastAPI, parts: Parts) -> None:
+    """Add the routes to `app`. They must come before Gradio's mounts."""
+
+    @app.api_route("/", methods=["GET", "HEAD"])
+    def front_door(request: Request) -> RedirectResponse:
+        lang = preferred_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+        return RedirectResponse(f"/{lang}/", status_code=302)
+
+    @app.get("/favicon.ico")
+    def no_icon() -> Response:
+        return Response(status_code=204)
+
+    @app.get("/healthz")
+    def health() -> JSONResponse:
+        return JSONResponse({"ok": True, "engine": parts.engine_status().state})
+
+    @app.get("/report/{name}")
+    def download(name: str, lang: str = "en") -> Response:
+        session_id, _, kind = name.rpartition(".")
+        if kind not in ("md", "json"):
+            return PlainTextResponse("Not found.\n", 404)
+        try:
+            report = parts.interviews.report(session_id)
+        except InterviewerError as error:
+            return PlainTextResponse(f"{error}\n", 404)
+        if report.session.status != "finished" and report.session.setup.mode == "real":
+            return PlainTextResponse("The interview is still running.\n", 409)
+        text = to_json(report) if kind == "json" else to_markdown(report, "zh" if lang == "zh" else "en")
+        filename = f"interview-{report.session.created_at:%Y-%m-%d-%H%M}.{kind}"
+        return PlainTextResponse(
+            text,
+            media_type="application/json" if kind == "json" else "text/markdown",
+            headers={"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"},
+        )

@@ -1,0 +1,148 @@
+"""The set-up: what a person chooses before an interview, and adding documents of their own.
+
+Every choice has a sensible value already, so that a first visitor only presses Start.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from interviewer.domain.errors import InterviewerError
+from interviewer.domain.questions import LANGS, Bank
+from interviewer.domain.transcript import Setup
+from interviewer.ui.html import render
+from interviewer.ui.room_view import who_speaks
+from interviewer.ui.words import Words
+from interviewer.wiring import Parts
+
+LEVELS = (1, 2, 3)
+QUESTIONS_AT_MOST = 20
+MINUTES = (0, 10, 15, 20, 30, 45, 60)
+FOLLOW_UPS_AT_MOST = 4
+#: Document formats that the upload takes; ingest reads both without a converter.
+DOCUMENTS = [".md", ".markdown", ".txt"]
+
+
+def topic_choices(bank: Bank, words: Words) -> list[tuple[str, str]]:
+    """(label with its question count, topic), in the bank's order."""
+    counts = Counter(question.topic for question in bank)
+    return [(words("topic_choice", title=bank.topic_title(topic, words.lang), n=n), topic) for topic, n in counts.items()]
+
+
+def pool_note(bank: Bank, words: Words, topics: Sequence[str], questions: int) -> str:
+    """How many questions the choice leaves, and a warning when that is fewer than asked for."""
+    n = sum(not topics or question.topic in topics for question in bank)
+    if not len(bank):
+        return words("bank_empty")
+    return words("pool_short", n=n) if n < questions else words("pool", n=n)
+
+
+class SetupForm:
+    """The form's components. `inputs` are read by `setup_from`, in that order."""
+
+    def __init__(self, parts: Parts, words: Words) -> None:
+        self._parts, self._words = parts, words
+
+    def build(self) -> None:
+        """Create the components inside the Blocks context that is open."""
+        words = self._words
+        gr.HTML(render("welcome", words), apply_default_css=False, elem_id="welcome")
+        self.who = gr.HTML(self.who_html(), apply_default_css=False, elem_id="who-asks")
+        with gr.Row(elem_id="choices"):
+            with gr.Column(min_width=300):
+                self.mode = gr.Radio(
+                    [(words("mode_practice"), "practice"), (words("mode_real"), "real")],
+                    value="practice", label=words("mode"), elem_id="mode",
+                )  # fmt: skip
+                self.level = gr.Radio(
+                    [(words(f"level_{n}"), n) for n in LEVELS], value=2, label=words("level"), elem_id="level"
+                )
+                self.lang = gr.Radio(
+                    [(words(f"lang_{lang}"), lang) for lang in LANGS], value=words.lang, label=words("language"), elem_id="lang"
+                )
+            with gr.Column(min_width=300):
+                self.topics = gr.CheckboxGroup(
+                    topic_choices(self._parts.bank, words), label=words("topics"), info=words("topics_info"), elem_id="topics"
+                )
+                self.pool = gr.HTML(self._pool([], 5), apply_default_css=False, elem_id="pool")
+                self.questions = gr.Slider(
+                    1, QUESTIONS_AT_MOST, value=5, step=1, label=words("questions"), elem_id="questions", buttons=[]
+                )
+                self.minutes = gr.Dropdown(
+                    [(words("minutes_n", n=n) if n else words("minutes_none"), n) for n in MINUTES],
+                    value=0, label=words("minutes"), elem_id="minutes", filterable=False,
+                )  # fmt: skip
+        self.start = gr.Button(words("start"), variant="primary", size="lg", elem_id="start")
+        with gr.Accordion(words("more_options"), open=False, elem_id="more"):
+            self.adaptive = gr.Checkbox(True, label=words("adaptive"), elem_id="adaptive")
+            self.follow_ups = gr.Slider(
+                0, FOLLOW_UPS_AT_MOST, value=2, step=1, label=words("follow_ups"), elem_id="follow-ups", buttons=[]
+            )
+        with gr.Accordion(words("add_heading"), open=False, elem_id="add"):
+            gr.HTML(f'<p class="aside">{words("add_info")}</p>', apply_default_css=False)
+            self.files = gr.File(
+                label=words("add_files"), file_count="multiple", file_types=DOCUMENTS, elem_id="files", height=150
+            )
+            self.ingested = gr.HTML("", apply_default_css=False, elem_id="ingested")
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+        for choice in (self.topics.change, self.questions.change):
+            choice(self._pool, [self.topics, self.questions], self.pool, **quiet)
+        self.files.upload(
+            self._add, [self.files, self.topics, self.questions], [self.files, self.ingested, self.topics, self.pool],
+            api_visibility="private",
+        )  # fmt: skip
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.lang, self.mode, self.topics, self.level, self.questions, self.minutes, self.adaptive, self.follow_ups]
+
+    def refreshed(self) -> dict[Any, Any]:
+        """What the form shows as of now: a page is built once, while the bank grows and a model gets ready."""
+        topics = gr.update(choices=topic_choices(self._parts.bank, self._words))
+        return {self.topics: topics, self.pool: self._pool([], 5), self.who: self.who_html()}
+
+    def who_html(self) -> str:
+        who, limits = who_speaks(self._parts.engine_status(), self._words)
+        return render("who", self._words, who=who, limits=limits)
+
+    def _pool(self, topics: Sequence[str] | None, questions: float) -> str:
+        return render("pool", self._words, text=pool_note(self._parts.bank, self._words, topics or [], int(questions)))
+
+    def _add(self, files: Sequence[str] | None, topics: Sequence[str] | None, questions: float) -> tuple[Any, ...]:
+        """Ingest the uploaded documents; the form then offers their topics."""
+        if not files:
+            return (gr.skip(),) * 4
+        try:
+            result = self._parts.add_documents([Path(file) for file in files])
+            shown = render("ingested", self._words, files=result.files, error="")
+        except InterviewerError as error:
+            shown = render("ingested", self._words, files=(), error=str(error))
+        known = gr.update(choices=topic_choices(self._parts.bank, self._words))
+        return None, shown, known, self._pool(topics, questions)
+
+
+def setup_from(*values: Any) -> Setup:
+    """The set-up the form's values describe. Values come over HTTP, so anything out of range is brought back into it."""
+    lang, mode, topics, level, questions, minutes, adaptive, follow_ups = values
+    return Setup(
+        lang="en" if lang == "en" else "zh",
+        mode="real" if mode == "real" else "practice",
+        topics=tuple(str(topic) for topic in topics or ()),
+        level=_within(level, 1, 3, 2),
+        questions=_within(questions, 1, QUESTIONS_AT_MOST, 5),
+        minutes=_within(minutes, 0, max(MINUTES), 0),
+        adaptive=bool(adaptive),
+        follow_ups=_within(follow_ups, 0, FOLLOW_UPS_AT_MOST, 2),
+    )
+
+
+def _within(value: Any, low: int, high: int, default: int) -> int:
+    try:
+        return min(high, max(low, int(value)))
+    except (TypeError, ValueError):
+        return default

@@ -1,0 +1,89 @@
+// Draws the interview room from the data of room_view.py. Runs inside Gradio's HTML component, which provides `element`,
+// `props` and `watch`. Only textContent is ever set: what people and models wrote can't become markup. Bubbles that are
+// there already are kept, so a selection, the scroll position and the screen reader's place survive every piece of a reply.
+const log = element.querySelector(".log");
+const spoken = element.querySelector(".announce");
+const parts = {
+  question: element.querySelector(".question"),
+  heard: element.querySelector(".heard"),
+  clock: element.querySelector(".clock"),
+};
+let announced = "";
+
+const set = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
+
+const bubble = () => {
+  const row = document.createElement("div");
+  for (const name of ["who", "tag", "text"]) {
+    const part = document.createElement(name === "text" ? "div" : "span");
+    part.className = name;
+    row.appendChild(part);
+  }
+  return row;
+};
+
+const drawRow = (row, data) => {
+  const flags = ["soft", "typing", "open", "problem"].filter((flag) => data[flag]);
+  const name = ["turn", data.who, ...flags].join(" ");
+  if (row.className !== name) row.className = name;
+  set(row.children[0], data.label || "");
+  set(row.children[1], data.tag || "");
+  set(row.children[2], data.text);
+};
+
+const clock = (seconds) => {
+  const s = Math.max(0, Math.floor(seconds));
+  const two = (n) => String(n).padStart(2, "0");
+  return s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${two(Math.floor(s / 60))}:${two(s % 60)}`;
+};
+
+// Gradio's two buttons in the answer box carry a picture only.
+const nameButtons = () => {
+  const names = element.firstElementChild.dataset;
+  for (const [kind, name] of [["submit", names.send], ["stop", names.stop]]) {
+    const button = document.querySelector(`#answer .${kind}-button`);
+    if (button && button.getAttribute("aria-label") !== name) button.setAttribute("aria-label", name);
+  }
+};
+
+const tick = () => {
+  nameButtons();
+  const now = props.value;
+  if (!now || !now.session || !element.isConnected) return;
+  const since = now.finished ? 0 : (performance.now() - (element.drawnAt || performance.now())) / 1000;
+  const label = element.firstElementChild.dataset;
+  let text = `${label.elapsed} ${clock(now.elapsed + since)}`;
+  if (now.left !== null && !now.finished) {
+    const left = now.left - since;
+    text += left > 0 ? ` · ${label.left} ${clock(left)}` : ` · ${label.timeUp}`;
+  }
+  set(parts.clock, text);
+};
+
+const draw = () => {
+  const now = props.value;
+  if (!now || !now.session) return;
+  element.drawnAt = performance.now();
+  const follow = log.scrollHeight - log.scrollTop - log.clientHeight < 80 || log.dataset.session !== now.session;
+  log.dataset.session = now.session;
+  log.dataset.turns = now.turns;
+  log.setAttribute("aria-busy", String(now.busy));
+  now.rows.forEach((data, i) => drawRow(log.children[i] || log.appendChild(bubble()), data));
+  while (log.children.length > now.rows.length) log.lastChild.remove();
+  set(parts.question, now.question);
+  set(parts.heard, now.heard);
+  if (follow) log.scrollTop = log.scrollHeight;
+  if (!now.busy) {
+    // Read aloud once, when the reply is whole; announcing every piece would stutter.
+    const said = now.rows.filter((row) => row.who === "interviewer").pop();
+    if (said && said.text !== announced) set(spoken, (announced = said.text));
+  }
+  tick();
+};
+
+watch("value", draw);
+draw();
+if (element.clockTimer) clearInterval(element.clockTimer);
+element.clockTimer = setInterval(tick, 500);

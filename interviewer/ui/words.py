@@ -1,0 +1,48 @@
+"""The interface's words, in Chinese and English, from `words.yaml`.
+
+Knows nothing of pages or interviews; the texts an interviewer speaks live in prompts/, not here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from interviewer.domain.questions import LANGS, Lang
+
+#: What `<html lang>` and the browser's own number formats want.
+LOCALES: dict[Lang, str] = {"zh": "zh-CN", "en": "en"}
+
+
+class Words:
+    """The texts of one language. `words("question_of", n=1, total=5)` fills the named places; KeyError for an unknown text."""
+
+    def __init__(self, lang: Lang, texts: dict[str, str]) -> None:
+        self.lang: Lang = lang
+        self._texts = texts
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        text = self._texts[key]
+        return text.format(**values) if values else text
+
+    @property
+    def locale(self) -> str:
+        return LOCALES[self.lang]
+
+    @property
+    def other(self) -> Lang:
+        return "en" if self.lang == "zh" else "zh"
+
+
+def texts() -> dict[str, dict[Lang, str]]:
+    """Every text by key and language, as the file has it."""
+    raw = yaml.safe_load(files(__package__).joinpath("words.yaml").read_text(encoding="utf-8"))
+    return {key: {lang: str(both[lang]) for lang in LANGS} for key, both in raw.items()}
+
+
+@cache
+def words_for(lang: Lang) -> Words:
+    """The words of one language, read once."""
+    return Words(lang, {key: both[lang] for key, both in texts().items()})
