@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from interviewer.config import Settings, corpus_dir
-from interviewer.domain.errors import BankError, DocumentError, InterviewerError
+from interviewer.domain.errors import BankError, InterviewerError
 from interviewer.domain.questions import Bank, Passage
 from interviewer.encoders import Encoders
 from interviewer.ingest.bankfile import dump_bank_file, load_bank, read_bank_file
@@ -29,35 +28,36 @@ class Library:
         self._settings = settings
         self._lock = threading.RLock()
         self._index: PassageIndex | None = None
-        self.problems: tuple[str, ...] = ()
-        self.bank = self._read_bank()
+        self.bank, self.problems = self._read_bank()
 
     @property
     def index(self) -> PassageIndex:
         """The index of everything the library holds. Raises RetrievalIndexError, EngineUnavailable (the encoder)."""
         with self._lock:
             if self._index is None:
-                self._index = self._build_index()
+                self._index = self._build_index(self.bank)
             return self._index
 
     def refresh(self) -> None:
         """Reread the banks and bring the index up to date; only what changed is embedded."""
         with self._lock:
-            self.bank = self._read_bank()
-            self._index = self._build_index()
+            bank, self.problems = self._read_bank()
+            self._index = self._build_index(bank)
+            self.bank = bank
 
     def ingest(self, paths: Sequence[Path]) -> IngestResult:
         """What the documents hold. Saves nothing. A question the bank asks too is kept: the interview asks one of the two."""
         return ingest(paths)
 
-    def save(self, result: IngestResult, name: str) -> list[Path]:
-        """Write the questions found as the person's bank `name`, replacing one of that name; a file per document where there
-        are several. Raises BankError. The index follows at the next `refresh`."""
+    def save(self, result: IngestResult, name: str = "") -> list[Path]:
+        """Write the questions found as the person's bank `name`, replacing one of that name; where there are several documents,
+        or no name, as one bank a document. Raises BankError. The index follows at the next `refresh`."""
         topics = list(dict.fromkeys(question.topic for question in result.questions))
         written = []
         for topic in topics:
             own = [question for question in result.questions if question.topic == topic]
-            path = self._settings.banks_dir / f"{file_slug(name if len(topics) == 1 else f'{name}-{topic}')}.yaml"
+            stem = name if name and len(topics) == 1 else f"{name}-{topic}".lstrip("-")
+            path = self._settings.banks_dir / f"{file_slug(stem)}.yaml"
             dump_bank_file(path, topic, result.topics[topic], own, "derived")
             written.append(path)
         return written
@@ -65,11 +65,10 @@ class Library:
     def add_documents(self, paths: Sequence[Path]) -> IngestResult:
         """Take documents in: those with questions as one bank each, the others as text to retrieve from."""
         result = self.ingest(paths)
-        for path in paths:
-            single = result if len(paths) == 1 else self.ingest([path])
-            if not self.save(single, path.stem):
-                with suppress(DocumentError):  # the report says so already
-                    self._keep_for_reading(read_document(path))
+        self.save(result)
+        for report in result.files:
+            if not report.unreadable and not report.questions:
+                self._keep_for_reading(read_document(report.path))
         self.refresh()
         return result
 
@@ -87,19 +86,18 @@ class Library:
         except OSError as error:
             raise InterviewerError(f"{path}: can't be written ({error.strerror or error})") from error
 
-    def _read_bank(self) -> Bank:
-        """The shipped bank and the person's own. A file of theirs that can't be read is a problem, not the end."""
+    def _read_bank(self) -> tuple[Bank, tuple[str, ...]]:
+        """The shipped bank with the person's own, and what was wrong with theirs: a bad file is a problem, not the end."""
         banks, problems = [], []
         for path in sorted(self._settings.banks_dir.glob("*.y*ml")):
             try:
                 banks.append(read_bank_file(path))
             except BankError as error:
                 problems.append(str(error))
-        self.problems = tuple(problems)
-        return load_bank([corpus_dir() / "bank"]).merged(banks)
+        return load_bank([corpus_dir() / "bank"]).merged(banks), tuple(problems)
 
-    def _build_index(self) -> PassageIndex:
-        passages: list[Passage] = bank_passages(self.bank)
+    def _build_index(self, bank: Bank) -> PassageIndex:
+        passages: list[Passage] = bank_passages(bank)
         for path in sorted(self._settings.documents_dir.glob("*.txt")):
             passages += document_passages(path.stem, path.read_text(encoding="utf-8"))
         return build_or_update(self._settings.index_dir, passages, self._settings.encoder, Encoders())

@@ -165,12 +165,11 @@ class Store(Protocol):
     def create(self, setup: Setup, interviewer: str, at: datetime) -> str:
         """A new running session's id: unguessable, URL-safe."""
 
-    def add_turn(self, session_id: str, turn: Turn) -> None: ...
+    def add_turn(self, session_id: str, turn: Turn) -> None:
+        """Keep a turn. With the closing one the session is finished, in the same commit."""
 
     def add_assessment(self, session_id: str, turn_number: int, assessment: Assessment, at: datetime) -> None:
         """Keep the assessment of the question's answer as it stood at that turn. Earlier ones stay in the history."""
-
-    def finish(self, session_id: str, at: datetime) -> None: ...
 
     def load(self, session_id: str) -> StoredSession: ...
 

@@ -17,13 +17,22 @@ from interviewer.dialogue.intent import recognise
 from interviewer.dialogue.policy import Material, Move, next_move
 from interviewer.dialogue.speakers import Speaker as Voice
 from interviewer.dialogue.speakers import Utterance
-from interviewer.dialogue.state import EndOfQuestion, active_seconds, advance, heard_points, replay
+from interviewer.dialogue.state import EndOfQuestion, advance, heard_points, replay
 from interviewer.dialogue.wording import BUILTIN, Scene
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.errors import SessionError
 from interviewer.domain.questions import Bank, Hit, LocalText
 from interviewer.domain.text import storable
-from interviewer.domain.transcript import Provenance, SessionInfo, Setup, Speaker, Turn, TurnKind, answer_text
+from interviewer.domain.transcript import (
+    Provenance,
+    SessionInfo,
+    Setup,
+    Speaker,
+    Turn,
+    TurnKind,
+    active_seconds,
+    answer_text,
+)
 from interviewer.ports import Clock, Grader, GradingItem, Retriever, Store, StoredSession
 from interviewer.report import Report, build_report
 
@@ -226,8 +235,6 @@ class Interview:
         self._turns.append(turn)
         assessment = self._keep(turn, grade()) if grade else None
         self._state = advance(self._state, turn, assessment)
-        if self.finished:
-            self._store.finish(self.id, turn.at)
 
     def _keep(self, turn: Turn, assessment: Assessment) -> Assessment:
         self._store.add_assessment(self.id, turn.number, assessment, self._clock())
@@ -348,8 +355,6 @@ class Interviews:
             if live is None or live.outdated:
                 stored = self._store.load(session_id)
                 live = Interview(stored, self._cast, self._store, self._clock, self._recent(session_id))
-                if live.finished and stored.info.status == "running":  # killed right after the closing words
-                    self._store.finish(session_id, stored.turns[-1].at)
                 self._live[session_id] = live
                 self._forget_some()
             return live

@@ -189,6 +189,13 @@ def test_hints_come_in_steps_and_only_in_practice(bank: Bank, prompts: PromptBoo
     assert _after(real, "给个提示").detail == "no-hints"
 
 
+def test_asking_for_hints_in_real_mode_does_not_cost_the_question(bank: Bank, prompts: PromptBook) -> None:
+    played = game(bank, prompts, mode="real")
+    _after(played, *["给个提示"] * 5)
+    assert len(played.state.asked) == 1
+    assert {m.detail for m in played.moves[2:]} == {"no-hints"}
+
+
 def test_dont_know_gets_a_hint_first_then_the_next_question(bank: Bank, prompts: PromptBook) -> None:
     played = game(bank, prompts)
     assert _after(played, "不知道").kind is TurnKind.HINT

@@ -45,8 +45,8 @@ def stored(bank: Bank) -> StoredSession:
         ]:
             number += 1
             speaker = Speaker.CANDIDATE if kind is TurnKind.ANSWER else Speaker.INTERVIEWER
-            turns.append(Turn(number, speaker, kind, text, T0, qid, None, detail))
-    turns.append(Turn(number + 1, Speaker.INTERVIEWER, TurnKind.CLOSE, "完", T0, None, None, "done/skipped"))
+            turns.append(Turn(number, speaker, kind, text, T0 + timedelta(minutes=number), qid, None, detail))
+    turns.append(Turn(number + 1, Speaker.INTERVIEWER, TurnKind.CLOSE, "完", T0 + timedelta(days=1), None, None, "done/skipped"))
     assessments = (
         judged(ids[0], bank, 80, Verdict.COVERED),
         judged(ids[1], bank, 20, Verdict.CONTRADICTED),
@@ -60,7 +60,7 @@ def test_means_are_over_graded_questions_only(stored: StoredSession, bank: Bank)
     report = build_report(stored, bank)
     assert (report.score, report.low, report.high) == (50, 40, 60)
     assert (report.graded, report.ungraded, report.skipped) == (2, 1, 1)
-    assert report.minutes == 12
+    assert report.minutes == 11 + 5  # eleven steps of a minute; the night before the last counts as the longest pause
     assert [q.why for q in report.questions] == ["sufficient", "sufficient", "sufficient", "skipped"]
     assert all(q.hints == 1 for q in report.questions)
     assert sum(t.questions for t in report.topics) == 4

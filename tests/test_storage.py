@@ -21,7 +21,7 @@ from interviewer.domain.assessment import (
     Status,
     Verdict,
 )
-from interviewer.domain.errors import ConfigError, SessionError
+from interviewer.domain.errors import ConfigError, SessionError, StorageError
 from interviewer.domain.questions import LocalText
 from interviewer.domain.transcript import Provenance, Setup, Speaker, Turn, TurnKind
 from interviewer.ports import Store
@@ -67,7 +67,8 @@ def test_what_goes_in_comes_out(store: Store) -> None:
     for one in said:
         store.add_turn(sid, one)
     store.add_assessment(sid, 2, assessment("q1", 60), T0)
-    store.finish(sid, T0 + timedelta(minutes=1))
+    said.append(turn(60, TurnKind.CLOSE))
+    store.add_turn(sid, said[-1])
     kept = store.load(sid)
     assert kept.turns == tuple(said)
     assert kept.assessments == (assessment("q1", 60),)
@@ -91,7 +92,7 @@ def test_the_newest_assessment_counts_and_the_history_keeps_all(store: Store) ->
 
 def test_lists_are_newest_first_and_limited(store: Store) -> None:
     ids = [store.create(Setup(), "x", T0 + timedelta(days=day)) for day in range(3)]
-    store.finish(ids[0], T0)
+    store.add_turn(ids[0], turn(1, TurnKind.CLOSE))
     assert [info.id for info in store.list(2)] == [ids[2], ids[1]]
     assert [info.id for info in store.list(status="finished")] == [ids[0]]
 
@@ -105,7 +106,6 @@ def test_unknown_and_repeated_things_are_said_clearly(store: Store) -> None:
         lambda: store.load("no"),
         lambda: store.add_turn("no", turn(1)),
         lambda: store.add_assessment("no", 1, assessment("q", 1), T0),
-        lambda: store.finish("no", T0),
         lambda: store.delete("no"),
     ):
         with pytest.raises(SessionError, match="no interview"):
@@ -161,4 +161,21 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert done.returncode == -9, done.stderr
     store = open_store(url)
     assert len(store.load(done.stdout.strip()).turns) == 50
+    store.close()
+
+
+def test_a_database_that_stays_locked_is_said_in_one_line(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'l.db'}"
+    store = open_store(url)
+    sid = store.create(Setup(), "x", T0)
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=50")
+    other = sa.create_engine(url)
+    with other.connect() as holder:
+        holder.exec_driver_sql("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match=r"can't be used: database is locked$"):
+            store.add_turn(sid, turn(1))
+        holder.exec_driver_sql("ROLLBACK")
+    store.add_turn(sid, turn(1))
+    other.dispose()
     store.close()

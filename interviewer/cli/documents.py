@@ -103,5 +103,10 @@ def search(args: argparse.Namespace) -> int:
         print_json(rows)
     else:
         for row in rows:
-            print(f"{row['score']:.3f}  {row['source']}\n       {row['text']}\n")
+            print(f"{row['score']:.3f}  {row['source']}\n       {_printable(str(row['text']))}\n")
     return 0
+
+
+def _printable(text: str) -> str:
+    """Document text without the control characters that a terminal would obey."""
+    return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)

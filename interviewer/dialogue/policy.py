@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from interviewer.dialogue.choosing import choose_question
-from interviewer.dialogue.state import EndOfInterview, EndOfQuestion, State, Thread
+from interviewer.dialogue.state import DECLINED, EndOfInterview, EndOfQuestion, State, Thread
 from interviewer.domain.assessment import Verdict
 from interviewer.domain.questions import Bank, KeyPoint, Question
 from interviewer.domain.transcript import TurnKind
@@ -18,6 +18,7 @@ from interviewer.domain.transcript import TurnKind
 SUFFICIENT_CREDIT = 0.8
 MAX_CLARIFICATIONS = 3
 MAX_REDIRECTS = 3
+MAX_DECLINED = 6
 MAX_SILENCES = 3
 #: With less time than this nothing new is started, neither a follow-up nor a question: the interview closes.
 SECONDS_FOR_AN_ANSWER = 45.0
@@ -128,9 +129,10 @@ def _hint_or_redirect(state: State, thread: Thread, question: Question, material
 
 
 def _redirect(state: State, thread: Thread, question: Question, material: Material, why: str) -> Move:
-    if thread.redirects >= MAX_REDIRECTS:
+    used, limit = (thread.declined, MAX_DECLINED) if why in DECLINED else (thread.redirects, MAX_REDIRECTS)
+    if used >= limit:
         return _ask_next(state, material, EndOfQuestion.OFF_TRACK)
-    return Move(TurnKind.REDIRECT, question.id, thread.target, step=thread.redirects + 1, detail=why, cause=state.owed)
+    return Move(TurnKind.REDIRECT, question.id, thread.target, step=used + 1, detail=why, cause=state.owed)
 
 
 def _ask_next(state: State, material: Material, why: EndOfQuestion | None) -> Move:

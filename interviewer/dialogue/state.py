@@ -12,10 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from interviewer.domain.assessment import Assessment, Verdict
-from interviewer.domain.transcript import Setup, Speaker, Turn, TurnKind
+from interviewer.domain.transcript import Setup, Speaker, Turn, TurnKind, active_seconds
 
-#: Seconds. Thinking and typing one answer seldom takes longer; more is absence.
-LONGEST_PAUSE = 300.0
+#: Redirections that decline a fair request. They are counted apart: asking for hints is no straying from the question.
+DECLINED = frozenset({"no-hints", "hints-spent", "clarify-request"})
 
 
 class EndOfQuestion(StrEnum):
@@ -57,6 +57,7 @@ class Thread:
     hints: Mapping[str, int] = field(default_factory=dict)
     clarified: int = 0
     redirects: int = 0
+    declined: int = 0
     dont_knows: int = 0
     silences: int = 0
     target: str | None = None
@@ -180,6 +181,8 @@ def _thread_after(thread: Thread, turn: Turn) -> Thread:
     if turn.kind is TurnKind.CLARIFY:
         return replace(thread, clarified=thread.clarified + 1)
     if turn.kind is TurnKind.REDIRECT:
+        if turn.detail in DECLINED:
+            return replace(thread, declined=thread.declined + 1)
         return replace(thread, redirects=thread.redirects + 1)
     return thread
 
@@ -192,12 +195,6 @@ def _with_result(state: State, turn: Turn) -> tuple[Result, ...]:
     assessment = state.thread.assessment
     score = assessment.score if assessment is not None and assessment.graded else None
     return (*state.results, Result(state.thread.question_id, score, EndOfQuestion(why)))
-
-
-def active_seconds(since: datetime | None, until: datetime) -> float:
-    """Time between two turns as the clock of the interview counts it: at most LONGEST_PAUSE, so that an interview resumed
-    tomorrow, or after a crash, does not find its time used up."""
-    return min(max((until - since).total_seconds(), 0.0), LONGEST_PAUSE) if since else 0.0
 
 
 def heard_points(thread: Thread) -> int:

@@ -50,3 +50,7 @@ class PromptError(InterviewerError):
 
 class SessionError(InterviewerError):
     """No such session, or the session is over."""
+
+
+class StorageError(InterviewerError):
+    """The database did not take or give what it was asked: locked, full, or gone."""

@@ -74,6 +74,16 @@ def answer_text(turns: Iterable[Turn], question_id: str) -> str:
     return "\n".join(t.text for t in turns if t.kind is TurnKind.ANSWER and t.question_id == question_id)
 
 
+#: Seconds. Thinking and typing one answer seldom takes longer; more is absence.
+LONGEST_PAUSE = 300.0
+
+
+def active_seconds(since: datetime | None, until: datetime) -> float:
+    """Time between two turns as the clock of the interview counts it: at most LONGEST_PAUSE, so that an interview resumed
+    tomorrow, or after a crash, does not find its time used up."""
+    return min(max((until - since).total_seconds(), 0.0), LONGEST_PAUSE) if since else 0.0
+
+
 Mode = Literal["practice", "real"]
 SessionStatus = Literal["running", "finished"]
 

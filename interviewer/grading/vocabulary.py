@@ -160,14 +160,19 @@ _LONGEST_NAME = 8
 
 
 def concept_names(groups: Iterable[Sequence[str]]) -> dict[tuple[str, ...], str]:
-    """Every name in the groups → its concept. A name that stands in several groups belongs to the first."""
+    """Every name in the groups → its concept. A name that stands in several groups belongs to the first.
+
+    Groups of which more than half is known already are the same concept; sharing one common word is not enough, or chains of
+    such words would join half the bank.
+    """
     names: dict[tuple[str, ...], str] = {}
     for group in groups:
         keys = [tuple(words(normalise(name))) for name in group]
         keys = [k for k in keys if k and len(k) <= _LONGEST_NAME]
-        known = next((names[k] for k in keys if k in names), None)
+        known = Counter(names[k] for k in keys if k in names).most_common(1)
+        concept = known[0][0] if known and 2 * known[0][1] > len(keys) else None
         for key in keys:
-            names.setdefault(key, known or f"§{' '.join(keys[0])}")
+            names.setdefault(key, concept or f"§{' '.join(keys[0])}")
     return names
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from statistics import fmean
 
 from interviewer.domain.assessment import Assessment, PointAssessment, Verdict
 from interviewer.domain.questions import Bank, Lang, LocalText
-from interviewer.domain.transcript import SessionInfo, Turn, TurnKind, answer_text
+from interviewer.domain.transcript import SessionInfo, Turn, TurnKind, active_seconds, answer_text
 from interviewer.ports import StoredSession
 
 #: How many points to study next are listed: more is a wall nobody reads.
@@ -68,7 +69,8 @@ class StudyPoint:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A session at a glance. `score`, `low`, `high` are means over graded questions, 0–100, None when none was graded."""
+    """A session at a glance. `score`, `low`, `high` are means over graded questions, 0–100, None when none was graded;
+    `minutes` leaves out absences, as the interview's clock does."""
 
     session: SessionInfo
     minutes: float
@@ -104,7 +106,7 @@ def build_report(stored: StoredSession, bank: Bank) -> Report:
     graded = [a for q in questions if (a := q.assessment) and a.graded]
     return Report(
         session=replace(stored.info, interviewer=_interviewer(stored)),
-        minutes=(stored.info.updated_at - stored.info.created_at).total_seconds() / 60,
+        minutes=sum(active_seconds(a.at, b.at) for a, b in pairwise(stored.turns)) / 60,
         score=fmean(a.score or 0.0 for a in graded) if graded else None,
         low=fmean(a.low or 0.0 for a in graded) if graded else None,
         high=fmean(a.high or 0.0 for a in graded) if graded else None,

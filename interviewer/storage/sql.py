@@ -15,10 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.engine import Connection, Engine, RowMapping, make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from interviewer.domain.assessment import Assessment
-from interviewer.domain.errors import ConfigError, SessionError
+from interviewer.domain.errors import ConfigError, SessionError, StorageError
 from interviewer.domain.text import storable
 from interviewer.domain.transcript import Provenance, SessionInfo, SessionStatus, Setup, Speaker, Turn, TurnKind
 from interviewer.ports import StoredSession
@@ -56,9 +56,13 @@ class SqlStore:
             "detail": turn.detail,
             "provenance": _PROVENANCE.dump_python(turn.provenance, mode="json") if turn.provenance else None,
         }
-        asked = 1 if turn.kind is TurnKind.ASK else 0
+        changed: dict[str, Any] = {}
+        if turn.kind is TurnKind.ASK:
+            changed["questions_asked"] = sessions.c.questions_asked + 1
+        if turn.kind is TurnKind.CLOSE:
+            changed["status"] = "finished"
         with self._transaction() as db:
-            self._touch(db, session_id, turn.at, questions_asked=sessions.c.questions_asked + asked)
+            self._touch(db, session_id, turn.at, **changed)
             try:
                 db.execute(turns.insert().values(**row))
             except IntegrityError as error:
@@ -79,10 +83,6 @@ class SqlStore:
             db.execute(assessments.insert().values(**row))
             scores = [score for score in self._newest_scores(db, session_id).values() if score is not None]
             self._touch(db, session_id, at, score=sum(scores) / len(scores) if scores else None)
-
-    def finish(self, session_id: str, at: datetime) -> None:
-        with self._transaction() as db:
-            self._touch(db, session_id, at, status="finished")
 
     def load(self, session_id: str) -> StoredSession:
         with self._transaction() as db:
@@ -119,8 +119,11 @@ class SqlStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._engine.begin() as db:
-            yield db
+        try:
+            with self._engine.begin() as db:
+                yield db
+        except OperationalError as error:  # locked for too long, disk full, server gone
+            raise StorageError(f"the database can't be used: {str(error.orig).splitlines()[0]}") from error
 
     @staticmethod
     def _touch(db: Connection, session_id: str, at: datetime, **values: Any) -> None:
