@@ -46,7 +46,9 @@ def stored(bank: Bank) -> StoredSession:
             number += 1
             speaker = Speaker.CANDIDATE if kind is TurnKind.ANSWER else Speaker.INTERVIEWER
             turns.append(Turn(number, speaker, kind, text, T0 + timedelta(minutes=number), qid, None, detail))
-    turns.append(Turn(number + 1, Speaker.INTERVIEWER, TurnKind.CLOSE, "完", T0 + timedelta(days=1), None, None, "done/skipped"))
+    turns.append(
+        Turn(number + 1, Speaker.INTERVIEWER, TurnKind.CLOSE, "完", T0 + timedelta(days=1), None, None, "done/skipped")
+    )
     assessments = (
         judged(ids[0], bank, 80, Verdict.COVERED),
         judged(ids[1], bank, 20, Verdict.CONTRADICTED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Server, running
 from tests.browser.steps import Room
-from tests.engines_server import FakeServer, error, fake_server
+from tests.engines_server import FakeServer, error, fake_server, transformers_serve
+from tests.tiny_models import build_tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +72,19 @@ def test_a_broken_model_does_not_break_the_interview(visit: Callable[..., Room],
     room.finish(["Gradients flow backwards through the layers.", "I don't know"])
     room.page.locator("#see-report").click()
     expect(room.page.locator("#report .question")).to_have_count(1)
+
+
+def test_an_interview_with_transformers_serve_behind_the_page(
+    visit: Callable[..., Room], tmp_path: Path, browser_type_launch_args: dict[str, Any]
+) -> None:
+    """The real server with a tiny random model: noise that the guard replaces, and an interview that holds together."""
+    tiny = build_tiny_model(tmp_path / "tiny")
+    with transformers_serve(tiny, tmp_path) as url, running(tmp_path / "data", base_url=url, model=str(tiny)) as pages:
+        room = visit(lang="zh", at=pages)
+        expect(room.page.locator("#who-asks")).to_contain_text("tiny")
+        room.start(questions=1)
+        assert "？" in room.said_by("interviewer").last.inner_text()
+        room.finish(["我觉得它主要是让训练更稳定，也更省显存", "不知道"])
+        room.page.locator("#see-report").click()
+        expect(room.page.locator("#report .question")).to_have_count(1)
+        room.picture("report")
