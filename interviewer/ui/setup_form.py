@@ -65,11 +65,6 @@ class SetupForm:
                 self.lang = gr.Radio(
                     [(words(f"lang_{lang}"), lang) for lang in LANGS], value=words.lang, label=words("language"), elem_id="lang"
                 )
-            with gr.Column(min_width=300):
-                self.topics = gr.CheckboxGroup(
-                    topic_choices(self._parts.bank, words), label=words("topics"), info=words("topics_info"), elem_id="topics"
-                )
-                self.pool = gr.HTML(self._pool([], 5), apply_default_css=False, elem_id="pool")
                 self.questions = gr.Slider(
                     1, QUESTIONS_AT_MOST, value=5, step=1, label=words("questions"), elem_id="questions", buttons=[]
                 )
@@ -77,7 +72,12 @@ class SetupForm:
                     [(words("minutes_n", n=n) if n else words("minutes_none"), n) for n in MINUTES],
                     value=0, label=words("minutes"), elem_id="minutes", filterable=False,
                 )  # fmt: skip
-        self.start = gr.Button(words("start"), variant="primary", size="lg", elem_id="start")
+                self.start = gr.Button(words("start"), variant="primary", size="lg", elem_id="start")
+            with gr.Column(min_width=300):
+                self.topics = gr.CheckboxGroup(
+                    topic_choices(self._parts.bank, words), label=words("topics"), info=words("topics_info"), elem_id="topics"
+                )
+                self.pool = gr.HTML(self._pool([], 5), apply_default_css=False, elem_id="pool")
         with gr.Accordion(words("more_options"), open=False, elem_id="more"):
             self.adaptive = gr.Checkbox(True, label=words("adaptive"), elem_id="adaptive")
             self.follow_ups = gr.Slider(
