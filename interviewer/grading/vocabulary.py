@@ -64,7 +64,10 @@ def words(text: str) -> list[str]:
     """Stemmed Latin words (hyphenated ones in parts) and single Chinese characters, in order."""
     out: list[str] = []
     for token in tokens(text):
-        out.extend(stem(part) for part in re.split(r"[-_]", token) if part)
+        if len(token) == 1:
+            out.append(token)
+        else:
+            out.extend(stem(part) for part in token.replace("_", "-").split("-") if part)
     return out
 
 
@@ -110,7 +113,8 @@ class Vocabulary:
         chinese = 0
         for text in documents:
             chinese += bool(CJK_RUN.search(text))
-            counts.update(bare.units(text).all)
+            distinct, pairs, concepts = bare._parts(words(normalise(text)))
+            counts.update(distinct | pairs | frozenset(concepts))
         if not documents:
             return bare
         english = max(1, len(documents) - chinese)
@@ -127,9 +131,7 @@ class Vocabulary:
         """The text taken apart. Any string is fine."""
         folded = normalise(text)
         sequence = words(folded)
-        distinct = frozenset(sequence)
-        pairs = frozenset(f"{a} {b}" for a, b in itertools.pairwise(sequence) if a not in STOP_WORDS or b not in STOP_WORDS)
-        concepts = self._concepts(sequence)
+        distinct, pairs, concepts = self._parts(sequence)
         return Units(
             words=tuple(sequence),
             content=distinct - STOP_WORDS,
@@ -139,6 +141,11 @@ class Vocabulary:
             poles=_poles(folded),
             all=distinct | pairs | frozenset(concepts),
         )
+
+    def _parts(self, sequence: Sequence[str]) -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
+        """Distinct words, adjacent pairs and concepts."""
+        pairs = (f"{a} {b}" for a, b in itertools.pairwise(sequence) if a not in STOP_WORDS or b not in STOP_WORDS)
+        return frozenset(sequence), frozenset(pairs), self._concepts(sequence)
 
     def _concepts(self, sequence: Sequence[str]) -> tuple[str, ...]:
         found: list[str] = []

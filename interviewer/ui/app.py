@@ -116,9 +116,10 @@ def _bound(host: str, port: int) -> socket.socket:
 def _warm_up(parts: Parts) -> None:
     """Build what the first answer needs while the person is still reading, so that it isn't the first answer that waits."""
     try:
+        parts.builtin_grader()
         parts.retriever.search("warm-up", 1)
     except Exception:
-        log.exception("the index could not be prepared")
+        log.exception("the grader or the index could not be prepared")
 
 
 def _has_display() -> bool:
