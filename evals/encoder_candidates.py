@@ -1,7 +1,9 @@
 """The comparison behind the built-in encoder and the fusion: `python -m evals.encoder_candidates [--encoder NAME]`.
 
-Ranks the bank's queries (see `evals.retrieval`) with other features, dimensions and fitting texts than the shipped ones, and
-with other fusions, and prints the MRR of each. Its findings are in evals/LOG.md; nothing in the product reads it.
+Ranks the bank's rephrasings and the accepted sayings of its key points with other features, dimensions and fitting texts than
+the shipped ones, and with other fusions, and prints the MRR of each: of the first right passage, within and across languages.
+None of these queries is in the index or in the fit. The data set of `evals.retrieval` is left alone, so that what is chosen
+here can be measured there. Its findings are in evals/LOG.md; nothing in the product reads it.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evals.retrieval import Query, _modes, bank_queries, summarise
-from interviewer.domain.questions import Passage
+from evals.retrieval import query_language
+from evals.retrieval_figures import Query, summarise
+from interviewer.domain.questions import LANGS, Bank, Passage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +24,24 @@ if TYPE_CHECKING:
 
 #: A candidate's scores for one query: [passages].
 Scorer = Callable[[int], "Scores"]
+
+
+def bank_queries(bank: Bank) -> list[Query]:
+    """Every rephrasing and every accepted saying, in the bank's order."""
+    out: list[Query] = []
+    for question in bank:
+        texts = [(text.get(lang), "rephrasing") for text in question.rephrasings for lang in LANGS]
+        texts += [(saying, "saying") for point in question.key_points for saying in point.accepted]
+        out += [Query(text, query_language(text), kind, question.id, split="dev") for text, kind in texts if text]
+    return out
+
+
+def modes(passages: Sequence[Passage]) -> list[tuple[str, list[int]]]:
+    """(language of the queries, rows that are ranked): all of them, those in the same language, those in the other one."""
+    everything = list(range(len(passages)))
+    chinese, english = ([row for row in everything if passages[row].lang == lang] for lang in LANGS)
+    found = [(lang, everything) for lang in ("zh", "mixed", "en")]
+    return [*found, ("zh", chinese), ("en", english), ("zh", english), ("en", chinese)]
 
 
 def candidates(texts: Sequence[str], bilingual: Sequence[str], queries: Sequence[str]) -> Iterator[tuple[str, Scores]]:
@@ -93,12 +114,12 @@ def fusions(dense: Scores, lexical: Scores) -> Iterator[tuple[str, Scores]]:
 
 
 def mrr(scores: Scores, passages: Sequence[Passage], queries: Sequence[Query]) -> list[float]:
-    """MRR for each mode of `evals.retrieval`, over all passages that score above nothing."""
+    """MRR for each of `modes`, over all passages that score above nothing."""
     import numpy as np
 
     labels = np.array([passage.question_id for passage in passages])
     out: list[float] = []
-    for _, lang, rows in _modes(passages):
+    for lang, rows in modes(passages):
         ranks: list[tuple[str, int | None]] = []
         for i, query in enumerate(queries):
             if query.lang == lang and len(rows):

@@ -124,8 +124,7 @@ def _sayings(compiled: CompiledQuestion, judge: Judge, rng: random.Random) -> It
 
 def _loosened(text: str, rng: random.Random) -> str:
     """The text with 25–55 % of its words (Chinese: characters) lost, as a paraphrase that keeps the rest would share. Words
-    that
-    carry the direction of the claim stay: a paraphrase keeps those by meaning."""
+    that carry the direction of the claim stay: a paraphrase keeps those by meaning."""
     pieces = re.findall(r"[A-Za-z0-9][\w.\-']*|\S", text)
     keep = 1 - rng.uniform(0.25, 0.55)
     kept = [

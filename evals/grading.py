@@ -1,14 +1,12 @@
 """How well a grader agrees with labels made by reading: `python -m evals grading`.
 
 The answers of datasets/grading_v1.jsonl were written before any threshold was chosen, in other words than the bank's
-phrasings. Thresholds
-and shapes are chosen on its dev questions; the figures that count are those of the test questions. `--external` also grades a
-published set (see shared/benchmarks; never committed), whose questions the bank does not know.
+phrasings. Thresholds and shapes are chosen on its dev questions; the figures that count are those of the test questions.
+`--external` also grades a published set, see `evals.published`.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from argparse import ArgumentParser, Namespace
@@ -16,14 +14,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from evals.engines import add_engine_arguments, engine_kind, make_grader
 from evals.measures import auc, interval, mean_absolute_error, pearson, precision_recall_f1, spearman
 from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
-from interviewer.config import corpus_dir, load_settings, prompts_dir
+from interviewer.config import corpus_dir
 from interviewer.domain.assessment import Assessment, Verdict
 from interviewer.domain.errors import InterviewerError
-from interviewer.domain.questions import Bank, KeyPoint, LocalText, Question
+from interviewer.domain.questions import Bank, KeyPoint, Question
 from interviewer.ports import Grader, GradingItem
 
 if TYPE_CHECKING:
@@ -65,20 +64,25 @@ class Graded:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=("builtin", "transformers", "openai"), default="builtin")
-    parser.add_argument("--model", default="", help="model name or folder for the engine")
-    parser.add_argument("--base-url", default="", help="OpenAI-compatible server")
-    parser.add_argument("--dataset", type=Path, default=DATASET)
+    add_engine_arguments(parser)
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        default=DATASET,
+        metavar="FILE",
+        help="labelled answers as JSON lines (default: the shipped ones)",
+    )
     parser.add_argument(
         "--external",
         type=Path,
         metavar="CSV",
-        help="also a published set: question_id, question, reference, answer, score, score_max",
+        help="also grade a published set with the columns question_id, question, reference, answer, score, score_max",
     )
 
 
 def run(args: Namespace, progress: Progress) -> Result:
     """Grade everything and compare."""
+    from evals.published import table_of
     from interviewer.ingest.bankfile import load_bank
 
     bank = load_bank([corpus_dir() / "bank"])
@@ -87,7 +91,7 @@ def run(args: Namespace, progress: Progress) -> Result:
     try:
         graded, ungraded = grade_all(rows, grader, progress)
         bare, _ = grade_all([replace(r, question=without_phrasings(r.question)) for r in rows], grader, progress)
-        external = _external(args.external, grader, progress) if args.external else None
+        external = table_of(args.external, grader, progress) if args.external else None
     finally:
         close()
     tables = [
@@ -111,7 +115,7 @@ def run(args: Namespace, progress: Progress) -> Result:
         charts=(_kind_chart(graded),),
         sections=(_note(graded, ungraded),),
         made_by={"grader": info.name, "grader_version": info.version, "model": info.model, "prompts": info.prompt},
-        variant="" if args.engine == "builtin" else args.engine,
+        variant="" if engine_kind(args) == "builtin" else engine_kind(args),
     )
 
 
@@ -148,21 +152,6 @@ def without_phrasings(question: Question) -> Question:
     """The question as a document would give it: statements alone, so that the figure says what authored phrasings bring."""
     points = tuple(KeyPoint(p.id, p.statement, p.weight) for p in question.key_points)
     return replace(question, key_points=points, origin="derived")
-
-
-def make_grader(args: Namespace, bank: Bank) -> tuple[Grader, Callable[[], None]]:
-    """The grader to measure, and what frees it."""
-    from interviewer.grading import BuiltinGrader, ModelGrader
-    from interviewer.prompting import load_prompts
-
-    builtin = BuiltinGrader(bank)
-    if args.engine == "builtin":
-        return builtin, lambda: None
-    from interviewer.engines import load_engine
-
-    settings = load_settings(engine=args.engine, model=args.model or None, base_url=args.base_url or None)
-    engine = load_engine(settings)
-    return ModelGrader(engine, load_prompts(prompts_dir()), builtin), engine.close
 
 
 def grade_all(rows: Sequence[Labelled], grader: Grader, progress: Progress) -> tuple[list[Graded], list[Assessment]]:
@@ -356,60 +345,3 @@ def _note(graded: Sequence[Graded], ungraded: Sequence[Assessment]) -> Section:
     )
     reasons = "; ".join(sorted({a.reason or "" for a in ungraded}))
     return Section("What this is", text + (f"\n\nUngraded because: {reasons}" if reasons else ""))
-
-
-# ---------------------------------------------------------------- published sets
-
-
-def _external(path: Path, grader: Grader, progress: Progress) -> Table:
-    """A published set, points derived from its prose references. Correlations within each question, then averaged."""
-    from interviewer.grading import points_from_reference
-
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    except OSError as error:
-        raise InterviewerError(f"can't read {path}: {error.strerror}") from error
-    by_question: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    lengths: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for number, row in enumerate(rows, 1):
-        text = "\n".join(row[k] for k in ("reference", "reference2", "reference3") if row.get(k))
-        question = Question(
-            row["question_id"],
-            "",
-            1,
-            LocalText(zh=row["question"]),
-            LocalText(zh=row["reference"]),
-            points_from_reference(row["reference"]),
-        )
-        assert text
-        label = 100 * float(row["score"]) / float(row["score_max"])
-        assessment = grader.grade(GradingItem(question, row["answer"]))
-        if assessment.score is not None:
-            by_question[row["question_id"]].append((assessment.score, label))
-            lengths[row["question_id"]].append((float(len(row["answer"])), label))
-        if number % 500 == 0:
-            progress(f"external: graded {number} of {len(rows)}")
-    every = [pair for pairs in by_question.values() for pair in pairs]
-    figures = (
-        ("answers", float(len(every)), float(len(every))),
-        (
-            "Pearson, all",
-            pearson(*zip(*every, strict=True)),
-            pearson(*zip(*(p for v in lengths.values() for p in v), strict=True)),
-        ),
-        (
-            "Spearman, all",
-            spearman(*zip(*every, strict=True)),
-            spearman(*zip(*(p for v in lengths.values() for p in v), strict=True)),
-        ),
-        ("Pearson, mean within a question", _within(by_question, pearson), _within(lengths, pearson)),
-        ("Spearman, mean within a question", _within(by_question, spearman), _within(lengths, spearman)),
-    )
-    return Table(f"Published set {path.name}: nothing was fitted on it", ("figure", "grader", "answer length alone"), figures)
-
-
-def _within(groups: dict[str, list[tuple[float, float]]], figure: Callable[[Sequence[float], Sequence[float]], float]) -> float:
-    values = [figure([a for a, _ in pairs], [b for _, b in pairs]) for pairs in groups.values()]
-    kept = [v for v in values if v == v]
-    return _mean(kept) if kept else float("nan")

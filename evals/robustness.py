@@ -1,7 +1,8 @@
 """How often a grader is fooled: `python -m evals robustness`. Each attack on many answers, against a pass mark.
 
-Pass marks are those proposed with the literature's findings (shared FINDINGS, B). For attacks on an honest answer the change
-counts, and both directions are reported: the share that raised the score by more than five points, and the worst rise.
+Pass marks were set before the grader was written, from what published attacks do to graders that go by similarity. For attacks
+on an honest answer the change counts, and both directions are reported: the share that raised the score by more than five
+points, and the worst rise.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from evals import attacks
 from evals.attacks import Case
-from evals.grading import DATASET, make_grader, read_dataset
+from evals.engines import add_engine_arguments, engine_kind, make_grader
+from evals.grading import DATASET, read_dataset
 from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
 from interviewer.config import corpus_dir
 from interviewer.domain.assessment import Assessment
@@ -69,9 +71,7 @@ MARKS: dict[str, Mark] = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=("builtin", "transformers", "openai"), default="builtin")
-    parser.add_argument("--model", default="", help="model name or folder for the engine")
-    parser.add_argument("--base-url", default="", help="OpenAI-compatible server")
+    add_engine_arguments(parser)
     parser.add_argument("--questions", type=int, default=0, metavar="N", help="use the first N questions only (default: all)")
 
 
@@ -106,7 +106,9 @@ def run(args: Namespace, progress: Progress) -> Result:
     finally:
         close()
     info = grader.info
-    return _result(outcomes, cases, {"grader": info.name, "grader_version": info.version, "model": info.model}, args.engine)
+    return _result(
+        outcomes, cases, {"grader": info.name, "grader_version": info.version, "model": info.model}, engine_kind(args)
+    )
 
 
 def all_cases(bank: Bank) -> Iterator[Case]:

@@ -100,7 +100,8 @@ class Library:
         passages: list[Passage] = bank_passages(bank)
         for path in sorted(self._settings.documents_dir.glob("*.txt")):
             passages += document_passages(path.stem, path.read_text(encoding="utf-8"))
-        return build_or_update(self._settings.index_dir, passages, self._settings.encoder, Encoders())
+        encoders = Encoders(allow_download=self._settings.download)
+        return build_or_update(self._settings.index_dir, passages, self._settings.encoder, encoders)
 
 
 def file_slug(name: str) -> str:

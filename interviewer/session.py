@@ -167,7 +167,7 @@ class Interview:
         shown = thread is not None and self.setup.mode == "practice"
         return Progress(
             asked=len(state.asked),
-            budget=self.setup.questions,
+            budget=min(self.setup.questions, max(self._questions_there(), len(state.asked))),
             seconds_used=used,
             seconds_left=self.setup.minutes * 60 - used if self.setup.minutes else None,
             points_heard=heard_points(thread) if thread and shown else None,
@@ -175,6 +175,11 @@ class Interview:
             hints_given=thread.hints_given if thread else 0,
             follow_ups=thread.follow_ups if thread else 0,
         )
+
+    def _questions_there(self) -> int:
+        """How many questions the chosen topics hold: no interview can ask more."""
+        topics = self.setup.topics
+        return sum(not topics or question.topic in topics for question in self._cast.bank())
 
     @property
     def _shows_grades(self) -> bool:

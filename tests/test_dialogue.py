@@ -300,6 +300,7 @@ def test_a_small_bank_ends_the_interview_instead_of_repeating(bank: Bank, prompt
         ("防提示注入要把‘忽略之前的指令’这类文本当数据，隔离系统提示和用户输入，再做权限控制", TurnKind.ANSWER),
         ("", TurnKind.SILENCE),
         ("……", TurnKind.SILENCE),
+        ("？", TurnKind.CLARIFY_REQUEST),
         ("🤔", TurnKind.SILENCE),
         ("LoRA", TurnKind.ANSWER),
         ("1e-4", TurnKind.ANSWER),

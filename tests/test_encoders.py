@@ -212,14 +212,21 @@ def test_a_folder_without_a_model_and_one_with_broken_weights(model_folder: Path
         load_encoder(str(broken), corpus=[]).encode_queries(["x"])
 
 
-def test_a_name_that_cannot_be_had_is_a_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_had_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
-    def offline(repository: str, **options: object) -> str:
+    asked = []
+
+    def offline(repository: str, local_files_only: bool = False, **options: object) -> str:
+        asked.append(local_files_only)
         raise OSError(f"no route to {repository}")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
     with pytest.raises(
         EngineUnavailable, match=r"'no-such-model' is not on this machine .*sentence-transformers/no-such-model"
     ):
+        load_encoder("no-such-model", corpus=[], allow_download=True)
+    assert asked == [True, False]
+    with pytest.raises(EngineUnavailable, match="nothing is downloaded without being asked for"):
         load_encoder("no-such-model", corpus=[])
+    assert asked == [True, False, True]  # the cache only

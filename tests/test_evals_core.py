@@ -14,10 +14,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evals import core, gate, reporting, stamp
+from evals import core, engines, gate, published, reporting, stamp
 from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
-from evals.retrieval import query_language, summarise
+from evals.retrieval import query_language
+from evals.retrieval_figures import summarise
 from interviewer.domain.errors import InterviewerError
+from interviewer.grading import BuiltinGrader
 
 Figures = dict[str, float]
 
@@ -213,7 +215,10 @@ def test_each_question_counts_once_and_what_is_not_found_counts_nothing() -> Non
     score = summarise([("q1", 1), ("q1", 2), ("q1", None), ("q1", None), ("q2", 10)], seed=0)
     assert (score.recall1, score.recall5) == pytest.approx((1 / 8, 1 / 4))
     assert score.mrr == pytest.approx((3 / 8 + 1 / 10) / 2)
-    assert 1 / 10 <= score.low <= score.mrr <= score.high <= 3 / 8
+    for value, (low, high), (least, most) in zip(
+        score.values, score.intervals, [(0, 1 / 4), (0, 1 / 2), (1 / 10, 3 / 8)], strict=True
+    ):
+        assert least <= low <= value <= high <= most
     # Two questions: a resample holds either one twice (1/4 each) or both, so the spread is their distance / √8.
     assert score.errors == pytest.approx([d / 8**0.5 for d in (1 / 4, 1 / 2, 3 / 8 - 1 / 10)], rel=0.05)
 
@@ -223,3 +228,34 @@ def test_each_question_counts_once_and_what_is_not_found_counts_nothing() -> Non
 )
 def test_query_language(text: str, lang: str) -> None:
     assert query_language(text) == lang
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ([], "builtin"),
+        (["--model", "m"], "transformers"),
+        (["--base-url", "http://127.0.0.1:1/v1", "--model", "m"], "openai"),
+        (["--engine", "builtin", "--model", "m"], "builtin"),
+    ],
+)
+def test_naming_a_model_is_asking_for_it(given: list[str], kind: str) -> None:
+    parser = ArgumentParser()
+    engines.add_engine_arguments(parser)
+    assert engines.engine_kind(parser.parse_args(given)) == kind
+
+
+def test_a_published_set_is_graded_question_by_question(tmp_path: Path) -> None:
+    reference = "梯度累积把几个小批次的梯度加起来再更新一次参数。显存占用只和小批次的大小有关。"
+    answers = [(reference, 5), ("把几个小批次的梯度加起来再更新一次参数", 3), ("不知道", 0), ("", 0)]
+    rows = [f"{q},什么是梯度累积,{reference},{answer},{score},5" for q in ("1", "2") for answer, score in answers]
+    path = tmp_path / "set.csv"
+    path.write_text("\n".join([",".join(published.COLUMNS), *rows]), encoding="utf-8")
+    figures = {name: values for name, *values in published.table_of(path, BuiltinGrader(), print).rows}
+    assert figures["answers"] == [8, 8]
+    within, over_all = figures["Spearman, mean within a question"][0], figures["Spearman, all"][0]
+    assert within == pytest.approx(over_all)
+    assert within > 0.9
+    path.write_text("question,answer\n", encoding="utf-8")
+    with pytest.raises(InterviewerError, match="lacks the columns question_id"):
+        published.table_of(path, BuiltinGrader(), print)

@@ -113,6 +113,13 @@ def test_repeated_ids_are_graded_and_marked() -> None:
     assert "duplicate-id" not in first["flags"]
     assert "duplicate-id" in second["flags"]
     assert first["score"] == second["score"]
+    bad, after = run(row(answer=...), row())
+    assert (bad["status"], bad["score"], after["flags"]) == ("ungraded", None, [*first["flags"], "duplicate-id"])
+
+
+def test_an_id_comes_back_as_it_came() -> None:
+    odd = " a\u200b\tb\u2028 "
+    assert run(row(id=odd))[0]["id"] == odd
 
 
 def test_blank_lines_and_a_byte_order_mark_are_passed_over() -> None:

@@ -253,3 +253,15 @@ def test_slugs_fit_the_bank_format(name: str) -> None:
     assert made
     assert made == slug(made)
     assert normalise(made) == made
+
+
+def test_a_document_of_thousands_of_questions_is_cut_with_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "many.md"
+    path.write_text(
+        "\n\n".join(f"## {n}. 第 {n} 种方法是什么？\n\n方法 {n} 用第 {n} 步处理数据。" for n in range(1, 1203)),
+        encoding="utf-8",
+    )
+    result = ingest([path])
+    assert result.files[0].questions == 1202
+    assert len(result.questions) <= 1000
+    assert any("only the first 1000 of 1202" in message for _, message in result.files[0].problems)

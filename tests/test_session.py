@@ -304,3 +304,11 @@ def test_times_are_utc_and_progress_counts(service: Interviews, clock: FakeClock
     assert 230 < progress.seconds_left < 240
     assert interview.turns[0].at.tzinfo == UTC
     assert isinstance(interview.turns[0].at, datetime)
+
+
+def test_the_budget_shown_is_what_can_be_asked(service: Interviews, bank: Bank) -> None:
+    topic = bank.questions[0].topic
+    there = sum(question.topic == topic for question in bank)
+    interview = service.start(Setup(questions=20, topics=(topic,)))
+    list(interview.proceed())
+    assert interview.progress.budget == there < 20

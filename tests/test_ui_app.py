@@ -94,6 +94,7 @@ def test_a_page_may_load_and_send_nothing_elsewhere(client: TestClient) -> None:
         "/zh/gradio_api/openapi.json",
         "/en/monitoring",
         "/en/gradio_api/vibe-edit/",
+        "/en/gradio_api/undo-vibe-edit",
         "/en/gradio_api/deep_link",
         "/en/gradio_api/runs",
         "/docs",
@@ -111,6 +112,10 @@ def test_strangers_names_and_origins_are_refused(client: TestClient) -> None:
         assert client.get("/healthz", headers={"host": host}).json()["ok"]
     foreign = client.post("/en/gradio_api/queue/join", json={}, headers={"origin": "http://evil.example"})
     assert foreign.status_code == 403
+    for host in ("[::1", "[", "a]b:1"):
+        assert client.get("/healthz", headers={"host": host}).status_code == 400
+    for origin in ("null", "http://[", "http://127.0.0.1"):  # the last one is another port
+        assert client.post("/en/gradio_api/queue/join", json={}, headers={"origin": origin}).status_code == 403
 
 
 def test_on_a_network_addresses_and_given_names_are_answered() -> None:

@@ -16,7 +16,7 @@ from interviewer.config import Settings
 from interviewer.dialogue.state import EndOfQuestion
 from interviewer.domain.assessment import Assessment, Evidence, PointAssessment, Status, Verdict
 from interviewer.domain.questions import LANGS, Bank, Lang, LocalText
-from interviewer.domain.transcript import Setup
+from interviewer.domain.transcript import Setup, TurnKind
 from interviewer.session import QuestionClosed
 from interviewer.ui.about import about_html
 from interviewer.ui.assessed import highlighted, question_view
@@ -25,7 +25,7 @@ from interviewer.ui.html import render
 from interviewer.ui.live import Failure, LiveInterview, Snapshot
 from interviewer.ui.report_page import report_html
 from interviewer.ui.room_view import feedback_views, room_data, who_speaks
-from interviewer.ui.setup_form import pool_note, setup_from, topic_choices
+from interviewer.ui.setup_form import pool_note, setup_from, topic_choices, whole_number
 from interviewer.ui.words import texts, words_for
 from interviewer.wiring import EngineStatus
 from tests.ui_fakes import GRADER, NASTY, FakeInterviews, FakeParts, ScriptedInterview, assessment, nasty_bank, question
@@ -245,6 +245,12 @@ def test_values_from_the_form_are_brought_into_range() -> None:
     assert setup_from("en", "real", ["a"], 3, 7, 15, False, 1) == Setup("en", "real", ("a",), 3, 7, 15, False, 1)
     wild = setup_from("fr", "cheat", None, "x", 10**9, -5, 1, None)
     assert wild == Setup("zh", "practice", (), 2, 20, 0, True, 2)
+    assert setup_from("en", "real", [], 1, float("inf"), float("nan"), True, "2").questions == 5
+
+
+@pytest.mark.parametrize(("typed", "taken"), [(None, 1), (0, 1), (-3, 1), (7, 7), (999, 20), (float("inf"), 1)])
+def test_a_number_box_that_is_emptied_or_mistyped_is_no_error(typed: float | None, taken: int) -> None:
+    assert whole_number(1, 20, 5, "Questions", "questions").preprocess(typed) == taken
 
 
 def test_history_keeps_the_score_of_a_running_real_interview_to_itself() -> None:
@@ -268,6 +274,17 @@ def test_the_report_waits_for_the_end_and_survives_its_own_failure(monkeypatch: 
     assert "no session" in report_html(interviews, BANK, "other", EN)  # type: ignore[arg-type]
     monkeypatch.setattr(interviews, "report", lambda _: 1 / 0)
     assert "an unexpected error" in report_html(interviews, BANK, interview.id, EN)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["practice", "real"])
+def test_an_interview_without_a_graded_answer_is_not_praised_for_missing_nothing(mode: str) -> None:
+    interviews = FakeInterviews(BANK)
+    silent = interviews.add(ScriptedInterview(setup=Setup(lang="en", mode="real" if mode == "real" else "practice")))
+    for _ in [*silent.proceed(), *silent.request(TurnKind.SKIP), *silent.request(TurnKind.END)]:
+        pass
+    page = report_html(interviews, BANK, silent.id, EN)  # type: ignore[arg-type]
+    assert EN("study_unknown") in page
+    assert EN("study_nothing") not in page
 
 
 def test_about_says_what_runs_here_and_keeps_the_key(settings: Settings) -> None:

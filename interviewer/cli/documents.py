@@ -23,7 +23,8 @@ def ingest(args: argparse.Namespace) -> int:
         print_json(result.to_json_dict())
     else:
         for report in result.files:
-            _print_report(report)
+            if not report.unreadable:  # that is said on stderr
+                _print_report(report)
     status = 0
     for report in result.files:
         if report.unreadable:

@@ -36,6 +36,8 @@ def grade(args: argparse.Namespace) -> int:
         raise ConfigError("--batch needs --out (- for standard output)")
     if args.question and args.answer is None:
         raise ConfigError("--question needs --answer (- reads standard input)")
+    if args.batch and args.batch != "-" and Path(args.out).resolve() == Path(args.batch).resolve():
+        raise ConfigError("--out is the file that --batch reads; name another")
     parts = build(settings_from(args))
     try:
         grader = _grader(parts)
@@ -104,10 +106,11 @@ def _input(name: str) -> Iterator[IO[str]]:
         yield sys.stdin
         return
     try:
-        with Path(name).open(encoding="utf-8", errors="replace", newline="\n") as file:
-            yield file
+        file = Path(name).open(encoding="utf-8", errors="replace", newline="\n")  # noqa: SIM115 - closed just below
     except OSError as error:
         raise InterviewerError(f"{name}: {error.strerror or error}") from error
+    with file:
+        yield file
 
 
 @contextmanager
@@ -118,6 +121,8 @@ def _output(name: str) -> Iterator[IO[str]]:
         yield sys.stdout
         return
     path = Path(name)
+    if path.exists() and not path.is_file():  # a device or a pipe would be replaced by a file of its name
+        raise InterviewerError(f"{name} is no ordinary file; - writes to standard output")
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
@@ -125,7 +130,12 @@ def _output(name: str) -> Iterator[IO[str]]:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yield file
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes a file that only its owner can read
         Path(temporary).replace(path)
+    except OSError as error:
+        raise InterviewerError(f"{name}: can't be written ({error.strerror or error})") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
 

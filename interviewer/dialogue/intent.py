@@ -120,7 +120,7 @@ def recognise(text: str) -> TurnKind:
     folded = normalise(text)
     words = tokens(folded)
     if not words and not re.search(r"[^\W_]", folded):
-        return TurnKind.SILENCE
+        return TurnKind.CLARIFY_REQUEST if "?" in folded else TurnKind.SILENCE
     if _mostly_instructions(folded):
         return TurnKind.INSTRUCTION
     if len(words) > _LONGEST_REQUEST:

@@ -16,17 +16,21 @@ from interviewer.ports import Encoder
 BUILTIN = "builtin"
 
 
-def load_encoder(name: str, *, corpus: Sequence[str]) -> Encoder:
+def load_encoder(name: str, *, corpus: Sequence[str], allow_download: bool = False) -> Encoder:
     """`builtin`, fitted on `corpus`, or a sentence-transformers model by name or folder. Raises EngineUnavailable."""
-    return BuiltinEncoder.fit(corpus) if name == BUILTIN else SentenceTransformerEncoder(name)
+    return BuiltinEncoder.fit(corpus) if name == BUILTIN else SentenceTransformerEncoder(name, allow_download=allow_download)
 
 
 class Encoders:
     """Encoders that outlive the process: what `retrieval.index` asks for when it builds, updates and opens."""
 
+    def __init__(self, *, allow_download: bool = False) -> None:
+        """`allow_download`: whether a model that isn't on this machine may be fetched from its hub."""
+        self._allow_download = allow_download
+
     def create(self, name: str, corpus: Sequence[str]) -> Encoder:
         """A new encoder. Raises EngineUnavailable."""
-        return load_encoder(name, corpus=corpus)
+        return load_encoder(name, corpus=corpus, allow_download=self._allow_download)
 
     def save(self, encoder: Encoder, folder: Path) -> None:
         """Keep what `restore` needs; nothing for an encoder that isn't fitted."""
@@ -41,7 +45,7 @@ class Encoders:
         Raises RetrievalIndexError for damaged state, EngineUnavailable for a model that is gone.
         """
         if name != BUILTIN:
-            return SentenceTransformerEncoder(name)
+            return SentenceTransformerEncoder(name, allow_download=self._allow_download)
         encoder = BuiltinEncoder.load(folder)
         if corpus is not None and encoder.drift(corpus) > DRIFT_LIMIT:
             return BuiltinEncoder.fit(corpus)

@@ -33,8 +33,8 @@ _MODEL_FILES = {".json", ".txt", ".model", ".safetensors", ".bin"}
 class SentenceTransformerEncoder:
     """A sentence-transformers model as an encoder. Safe across threads: one text batch is encoded at a time."""
 
-    def __init__(self, name: str, *, batch_size: int = 32) -> None:
-        """`name` is a folder, or a model name that is looked up in the local cache before the hub is asked.
+    def __init__(self, name: str, *, batch_size: int = 32, allow_download: bool = False) -> None:
+        """`name` is a folder, or a model name that is looked up in the local cache, and with `allow_download` on its hub.
 
         Raises EngineUnavailable when there is no such model. A folder is never looked for on the network.
         """
@@ -42,7 +42,7 @@ class SentenceTransformerEncoder:
         self._batch_size = batch_size
         self._lock = threading.Lock()
         self._model: Any = None
-        self._folder = _find(name)
+        self._folder = _find(name, allow_download)
         self._fingerprint = f"sentence-transformers:{_fingerprint(self._folder)}"
 
     @property
@@ -95,8 +95,8 @@ class SentenceTransformerEncoder:
         return self._model
 
 
-def _find(name: str) -> Path:
-    """The folder that holds the model: `name` itself, or its snapshot in the hub's cache, downloaded if need be."""
+def _find(name: str, allow_download: bool) -> Path:
+    """The folder that holds the model: `name` itself, or its snapshot in the hub's cache, downloaded if need be and allowed."""
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / "modules.json").is_file() and not (path / "config.json").is_file():
@@ -112,14 +112,20 @@ def _find(name: str) -> Path:
     options: dict[str, Any] = {"allow_patterns": patterns, "ignore_patterns": ["onnx/*", "openvino/*"]}
     try:
         return Path(snapshot_download(repository, local_files_only=True, **options))
-    except Exception:  # not in the cache: the one case that needs the network
-        try:
-            return Path(snapshot_download(repository, **options))
-        except Exception as error:
+    except Exception as error:  # not in the cache: the one case that needs the network
+        if not allow_download:
             raise EngineUnavailable(
-                f"the encoder model {name!r} is not on this machine and can't be downloaded ({_first_line(error)}); "
-                "give a folder that holds it, or use the encoder 'builtin'"
+                f"the encoder model {name!r} is not on this machine, and nothing is downloaded without being asked for: "
+                f"run `hf download {repository}` first or set INTERVIEWER_DOWNLOAD=1, give a folder that holds it, "
+                "or use the encoder 'builtin'"
             ) from error
+    try:
+        return Path(snapshot_download(repository, **options))
+    except Exception as error:
+        raise EngineUnavailable(
+            f"the encoder model {name!r} is not on this machine and can't be downloaded ({_first_line(error)}); "
+            "give a folder that holds it, or use the encoder 'builtin'"
+        ) from error
 
 
 def _fingerprint(folder: Path) -> str:

@@ -21,8 +21,8 @@ from interviewer.ports import ChatRequest, EngineInfo, Message
 CONNECT_SECONDS = 10.0
 #: Fields a server may refuse without the reply becoming worthless; once refused they are not sent again.
 _OPTIONAL = ("seed", "top_p", "temperature", "chat_template_kwargs")
-#: What a caller can do without, and the word in a refusal that means it.
-_CALLERS = {"response_format": "response_format", "logprobs": "logprobs"}
+#: What a caller can do without, by the name that a refusal gives it.
+_CALLERS = ("response_format", "logprobs")
 #: Understood by vLLM, SGLang, llama.cpp and transformers serve, ignored by most others.
 _NO_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}
 #: The client library describes the machine, and the account, in these; a local server needs none of them.
@@ -152,7 +152,7 @@ class Server:
         if "max_completion_tokens" in reason and self._limit_name == "max_tokens":
             self._limit_name = "max_completion_tokens"
             return True
-        if any(name in options and word in reason for name, word in _CALLERS.items()):
+        if any(name in options and name in reason for name in _CALLERS):
             raise Refused(reason)
         named = {name for name in _OPTIONAL if name in options and name in reason} - self._refused
         self._refused |= named

@@ -13,6 +13,7 @@ from typing import Any
 
 from interviewer.domain.assessment import Assessment, GraderInfo
 from interviewer.domain.questions import Question
+from interviewer.domain.text import storable
 from interviewer.grading.derive import RowError, kind_of, question_from_row
 from interviewer.grading.neutralise import clean
 from interviewer.ports import Grader, GradingItem
@@ -28,17 +29,19 @@ def grade_rows(rows: Iterable[str], lookup: Callable[[str], Question | None], gr
 
     Every value can be written with `json.dumps(…, allow_nan=False)` in UTF-8.
     """
-    seen: set[str] = set()
+    seen: set[str | int] = set()
     for number, line in enumerate(rows, 1):
         text = line.lstrip("\ufeff") if number == 1 else line
         if not text.strip():
             continue
-        yield _grade_line(text, number, lookup, grader, seen)
+        out = _grade_line(text, number, lookup, grader)
+        if out["id"] is not None and out["id"] in seen:
+            out["flags"].append("duplicate-id")
+        seen.add(out["id"])
+        yield out
 
 
-def _grade_line(
-    line: str, number: int, lookup: Callable[[str], Question | None], grader: Grader, seen: set[str]
-) -> dict[str, Any]:
+def _grade_line(line: str, number: int, lookup: Callable[[str], Question | None], grader: Grader) -> dict[str, Any]:
     row_id: str | int | None = None
     try:
         row = _parsed(line, number)
@@ -50,12 +53,7 @@ def _grade_line(
     except Exception as error:  # a defect must cost one row, not the batch; the log keeps the trace
         log.exception("grading row %d failed", number)
         return _ungraded(row_id, f"the grader failed: {type(error).__name__}", grader.info)
-    out = assessment_row(row_id, assessment)
-    key = json.dumps(row_id)
-    if key in seen:
-        out["flags"].append("duplicate-id")
-    seen.add(key)
-    return out
+    return assessment_row(row_id, assessment)
 
 
 def assessment_row(row_id: str | int | None, assessment: Assessment) -> dict[str, Any]:
@@ -111,7 +109,7 @@ def _row_id(row: dict[str, Any]) -> str | int:
         raise RowError("id is missing")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise RowError(f"id must be a text or a whole number, not {kind_of(value)}")
-    return clean(value) if isinstance(value, str) else value
+    return storable(value) if isinstance(value, str) else value  # as it came, so that outputs can be joined to inputs
 
 
 def _question(row: dict[str, Any], lookup: Callable[[str], Question | None]) -> Question:

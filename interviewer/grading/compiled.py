@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-#: A unit that the question itself says counts this much in a match: repeating the question shows no knowledge (FINDINGS B).
+#: A unit that the question itself says counts this much in a match: repeating the question shows no knowledge.
 QUESTION_FACTOR = 0.35
 #: Shares of words, adjacent pairs and concepts in a match. Pairs carry word order, which shuffled keywords lack.
 BLOCKS = (0.4, 0.35, 0.25)

@@ -15,8 +15,8 @@ FENCE_CLOSE = "ANSWER>>>"
 
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-#: Markers by which models tell who speaks: <|im_start|>, <|eot_id|>, <｜User｜>, [INST], <<SYS>>, <s>, <start_of_turn>,
-#: <think>.
+#: Markers by which models tell who speaks: <|im_start|>, <|eot_id|>, <｜User｜>, [INST], <<SYS>>, <s>,
+#: <start_of_turn>, <think>.
 TEMPLATE_MARK = re.compile(
     r"<[|｜][^<>\n]{0,40}[|｜]>|\[/?inst\]|<</?sys>>|</?s>|<(?:bos|eos|pad|unk)>|</?(?:start_of_turn|end_of_turn|system|"
     r"user|assistant|"

@@ -1,8 +1,7 @@
 """Sentences taken from the reference, word for word or with the sign turned round.
 
 Knows which key points each sentence of a reference states. Word for word is right by definition, however strange to hear;
-nearly
-word for word with a negation put in or left out says the opposite, which overlap alone can't see.
+nearly word for word with a negation put in or left out says the opposite, which overlap alone can't see.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ VERBATIM_FLOOR = 95.0
 
 #: Half-width of the band in standard deviations: about four in five labels should fall inside.
 _BAND_Z = 1.3
-#: Below this the band would claim more than two readers agree on (FINDINGS B: MAE 2.4 between careful readers).
+#: Below this the band would claim more than careful readers agree on: two of them, on other answers, were 2.4 apart on average.
 _BAND_FLOOR = 4.0
 
 

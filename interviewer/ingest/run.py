@@ -17,6 +17,9 @@ from interviewer.ingest.documents import Document, read_document
 from interviewer.ingest.duplicates import DuplicateFinder, Wording
 from interviewer.ingest.parse import ParsedDocument, RawQuestion, parse_whole
 
+#: Of one document. Nobody practises more, and a bank of tens of thousands would slow every start.
+MOST_QUESTIONS = 1000
+
 
 @dataclass(slots=True)
 class FileReport:
@@ -96,7 +99,7 @@ def ingest(paths: Iterable[Path], known: Bank | None = None) -> IngestResult:
 
 
 def _prepared(inputs: Iterable[_Input], known: Bank | None) -> DuplicateFinder:
-    own = [_wording(item, raw) for item in inputs for raw in item.parsed.questions]
+    own = [_wording(item, raw) for item in inputs for raw in item.parsed.questions[:MOST_QUESTIONS]]
     old = [Wording(q.id, text) for q in known or () for local in (q.text, *q.rephrasings) for text in local.both()]
     finder = DuplicateFinder([*old, *own])
     for wording in old:
@@ -114,6 +117,11 @@ def _questions(item: _Input, finder: DuplicateFinder, sources: dict[str, str]) -
     report.questions = len(parsed.questions)
     report.answers = sum(1 for raw in parsed.questions if raw.answer)
     report.problems.extend((1, note) for note in item.doc.doubts)
+    if report.questions > MOST_QUESTIONS:
+        message = (
+            f"only the first {MOST_QUESTIONS} of {report.questions} questions were taken; split the document to have them all"
+        )
+        report.problems.append((parsed.questions[MOST_QUESTIONS].line, message))
     if not parsed.questions:
         report.problems.append(
             (1, "no questions found: begin each with a heading (`## 1. …?`), `Q:` or a number, answers with `A:`")
@@ -122,7 +130,7 @@ def _questions(item: _Input, finder: DuplicateFinder, sources: dict[str, str]) -
         message = f"the number {repeated} is used again here; all questions were numbered in their order instead"
         report.problems.append((line, message))
     found = []
-    for raw in parsed.questions:
+    for raw in parsed.questions[:MOST_QUESTIONS]:
         wording = _wording(item, raw)
         question = derive_question(raw, item.name, slug(item.name))
         report.problems.extend(_problems(raw, question))

@@ -28,7 +28,7 @@ LANGUAGE_COOKIE = "interviewer-language"
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 #: Gradio routes that fetch other addresses for the caller, describe the server, or that this program has no use for.
 _CLOSED = re.compile(
-    r"/file=https?:|/proxy=|/vibe-|/deep_link|/monitoring|/process_recording|/component_server|/custom_component/|"
+    r"/file=https?:|/proxy=|/(?:undo-)?vibe-|/deep_link|/monitoring|/process_recording|/component_server|/custom_component/|"
     r"/gradio_api/(?:info|openapi\.json|runs|mcp|call)|/(?:robots\.txt|pwa_icon|manifest\.json)"
 )
 
@@ -69,13 +69,17 @@ class HostGuard:
             await reply(scope, receive, send)
             return
         origin = headers.get("origin")
-        if origin and scope.get("method") not in ("GET", "HEAD", "OPTIONS") and urlsplit(origin).netloc.lower() != host.lower():
+        own = not origin or origin.lower().partition("://")[2] == host.lower()
+        if not own and scope.get("method") not in ("GET", "HEAD", "OPTIONS"):
             await PlainTextResponse("Requests from other sites are refused.\n", 403)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
     def _answers_to(self, host: str) -> bool:
-        name = (urlsplit(f"//{host}").hostname or "") if host else ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:  # such as half an IPv6 address
+            return False
         if name in self._names or is_loopback(name):
             return True
         if not self._open:

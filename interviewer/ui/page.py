@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -79,10 +79,11 @@ class Page:
             js="(saved) => [saved, window.interviewer.draft(saved && saved.session)]", **EVENT,
         )  # fmt: skip
         form.start.click(self.start, form.inputs, everything, trigger_mode="once", **EVENT)
-        room.leave.click(self.leave, None, everything, **EVENT)
-        room.new.click(self.to_setup, None, everything, **EVENT)
+        chosen = [form.topics, form.questions]
+        room.leave.click(self.leave, [self.session, *chosen], everything, **EVENT)
+        room.new.click(self.to_setup, chosen, everything, **EVENT)
         room.see_report.click(self.see_report, None, self.tabs, **EVENT)
-        self.history.click(self.chosen, self.session, everything, **EVENT)
+        self.history.click(self.chosen, [self.session, *chosen], everything, **EVENT)
         self.loading.tick(self.engine_news, None, [form.who, room.who, self.loading], **EVENT)
 
     # ------------------------------------------------------------ handlers
@@ -117,19 +118,24 @@ class Page:
         async for changes in self.room.show(live, text=""):
             yield changes
 
-    def leave(self) -> Changes:
-        """Out of a running interview, which waits in the history."""
-        gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
-        return self.to_setup()
+    async def leave(self, saved: Any, topics: Sequence[str] | None, questions: float) -> Changes:
+        """Out of a running interview, which waits in the history, unless it was deleted in another window."""
+        if await self.room.live(saved) is None:
+            warn(self._words, self._words("warn_gone"))
+        else:
+            gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
+        return self.to_setup(topics, questions)
 
-    def to_setup(self) -> Changes:
-        """Back to the set-up."""
-        return self._stage(in_room=False) | self.form.refreshed() | {self.session: {"session": None}}
+    def to_setup(self, topics: Sequence[str] | None, questions: float) -> Changes:
+        """Back to the set-up, which is still as it was left."""
+        return self._stage(in_room=False) | self.form.refreshed(topics, questions) | {self.session: {"session": None}}
 
     def see_report(self) -> Any:
         return gr.update(selected="report")
 
-    async def chosen(self, saved: Any, event: gr.EventData) -> AsyncIterator[Changes]:
+    async def chosen(
+        self, saved: Any, topics: Sequence[str] | None, questions: float, event: gr.EventData
+    ) -> AsyncIterator[Changes]:
         """A button in the history list."""
         data = event._data if isinstance(event._data, dict) else {}
         action, session_id = data.get("action"), str(data.get("session") or "")
@@ -141,21 +147,21 @@ class Page:
             async for changes in self._enter(session_id, None):
                 yield changes
         elif action == "delete":
-            yield await asyncio.to_thread(self._delete, session_id, session_of(saved))
+            changes = await asyncio.to_thread(self._delete, session_id)
+            if session_id == session_of(saved):
+                changes |= self.to_setup(topics, questions) | {self.room.report: empty_report(self._words)}
+            yield changes
         else:
             yield self.room.unchanged
 
-    def _delete(self, session_id: str, current: str | None) -> Changes:
-        changes: Changes = {}
+    def _delete(self, session_id: str) -> Changes:
         try:
             self._lives.forget(session_id)
             self._parts.interviews.delete(session_id)
             gr.Info(self._words("deleted"), duration=3, title=self._words("title"))
         except InterviewerError as error:
             warn(self._words, explain(self._words, error))
-        if session_id == current:
-            changes = self.to_setup() | {self.room.report: empty_report(self._words)}
-        return changes | {self.history: self._history()}
+        return {self.history: self._history()}
 
     async def _enter(self, session_id: str, draft: str | None) -> AsyncIterator[Changes]:
         try:

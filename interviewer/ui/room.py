@@ -135,7 +135,7 @@ class Room:
 
     async def proceed(self, saved: Any) -> AsyncIterator[Changes]:
         """Ask for the reply that broke off."""
-        live = await self._live(saved)
+        live = await self.live(saved)
         if live is None:
             yield self.unchanged
             return
@@ -153,7 +153,7 @@ class Room:
                 self._warn("warn_gone")
 
     async def _act(self, saved: Any, mark: str, action: Action, pending: str | None = None) -> AsyncIterator[Changes]:
-        live = await self._live(saved)
+        live = await self.live(saved)
         if live is None:
             self._warn("warn_gone")
             yield self.unchanged
@@ -169,7 +169,7 @@ class Room:
         async for changes in self.show(live, text="" if sent else None):
             yield changes
 
-    async def _live(self, saved: Any) -> LiveInterview | None:
+    async def live(self, saved: Any) -> LiveInterview | None:
         """The interview this page is in; None when there is none, or it was deleted."""
         session_id = session_of(saved)
         if session_id is None:

@@ -21,7 +21,7 @@ from interviewer.ui.words import Words
 from interviewer.wiring import Parts
 
 LEVELS = (1, 2, 3)
-QUESTIONS_AT_MOST = 20
+QUESTIONS, QUESTIONS_AT_MOST = 5, 20
 MINUTES = (0, 10, 15, 20, 30, 45, 60)
 FOLLOW_UPS_AT_MOST = 4
 #: Document formats that the upload takes; ingest reads both without a converter.
@@ -40,6 +40,16 @@ def pool_note(bank: Bank, words: Words, topics: Sequence[str], questions: int) -
     if not len(bank):
         return words("bank_empty")
     return words("pool_short", n=n) if n < questions else words("pool", n=n)
+
+
+def whole_number(low: int, high: int, value: int, label: str, elem_id: str) -> Any:
+    """A slider whose number box may be emptied or mistyped; Gradio itself answers that with "Error" and a trace in the log.
+
+    Its method is replaced because Gradio writes a stub file beside every module that subclasses a component.
+    """
+    slider = gr.Slider(low, high, value=value, step=1, label=label, elem_id=elem_id, buttons=[])
+    slider.preprocess = lambda payload: _within(payload, low, high, low)
+    return slider
 
 
 class SetupForm:
@@ -65,9 +75,7 @@ class SetupForm:
                 self.lang = gr.Radio(
                     [(words(f"lang_{lang}"), lang) for lang in LANGS], value=words.lang, label=words("language"), elem_id="lang"
                 )
-                self.questions = gr.Slider(
-                    1, QUESTIONS_AT_MOST, value=5, step=1, label=words("questions"), elem_id="questions", buttons=[]
-                )
+                self.questions = whole_number(1, QUESTIONS_AT_MOST, QUESTIONS, words("questions"), "questions")
                 self.minutes = gr.Dropdown(
                     [(words("minutes_n", n=n) if n else words("minutes_none"), n) for n in MINUTES],
                     value=0, label=words("minutes"), elem_id="minutes", filterable=False,
@@ -77,12 +85,10 @@ class SetupForm:
                 self.topics = gr.CheckboxGroup(
                     topic_choices(self._parts.bank, words), label=words("topics"), info=words("topics_info"), elem_id="topics"
                 )
-                self.pool = gr.HTML(self._pool([], 5), apply_default_css=False, elem_id="pool")
+                self.pool = gr.HTML(self._pool([], QUESTIONS), apply_default_css=False, elem_id="pool")
         with gr.Accordion(words("more_options"), open=False, elem_id="more"):
             self.adaptive = gr.Checkbox(True, label=words("adaptive"), elem_id="adaptive")
-            self.follow_ups = gr.Slider(
-                0, FOLLOW_UPS_AT_MOST, value=2, step=1, label=words("follow_ups"), elem_id="follow-ups", buttons=[]
-            )
+            self.follow_ups = whole_number(0, FOLLOW_UPS_AT_MOST, 2, words("follow_ups"), "follow-ups")
         with gr.Accordion(words("add_heading"), open=False, elem_id="add"):
             gr.HTML(f'<p class="aside">{words("add_info")}</p>', apply_default_css=False)
             self.files = gr.File(
@@ -101,10 +107,13 @@ class SetupForm:
     def inputs(self) -> list[Any]:
         return [self.lang, self.mode, self.topics, self.level, self.questions, self.minutes, self.adaptive, self.follow_ups]
 
-    def refreshed(self) -> dict[Any, Any]:
-        """What the form shows as of now: a page is built once, while the bank grows and a model gets ready."""
-        topics = gr.update(choices=topic_choices(self._parts.bank, self._words))
-        return {self.topics: topics, self.pool: self._pool([], 5), self.who: self.who_html()}
+    def refreshed(self, topics: Sequence[str] | None = None, questions: float = QUESTIONS) -> dict[Any, Any]:
+        """What the form shows as of now: a page is built once, while the bank grows and a model gets ready.
+
+        `topics` and `questions` are what is chosen; a page that opens has the form's first values.
+        """
+        choices = gr.update(choices=topic_choices(self._parts.bank, self._words))
+        return {self.topics: choices, self.pool: self._pool(topics, questions), self.who: self.who_html()}
 
     def who_html(self) -> str:
         who, limits = who_speaks(self._parts.engine_status(), self._words)
@@ -134,7 +143,7 @@ def setup_from(*values: Any) -> Setup:
         mode="real" if mode == "real" else "practice",
         topics=tuple(str(topic) for topic in topics or ()),
         level=_within(level, 1, 3, 2),
-        questions=_within(questions, 1, QUESTIONS_AT_MOST, 5),
+        questions=_within(questions, 1, QUESTIONS_AT_MOST, QUESTIONS),
         minutes=_within(minutes, 0, max(MINUTES), 0),
         adaptive=bool(adaptive),
         follow_ups=_within(follow_ups, 0, FOLLOW_UPS_AT_MOST, 2),
@@ -144,5 +153,5 @@ def setup_from(*values: Any) -> Setup:
 def _within(value: Any, low: int, high: int, default: int) -> int:
     try:
         return min(high, max(low, int(value)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # OverflowError: infinity
         return default

@@ -170,6 +170,42 @@ def test_own_documents_become_questions_at_once(visit: Visit, server: Server, do
     assert list((server.data / "banks").glob("*.yaml"))
 
 
+def test_the_set_up_stays_as_it_was_left_and_takes_any_number(visit: Visit) -> None:
+    room = visit()
+    page = room.page
+    number = page.locator("#questions input[type=number]")
+    page.locator("#topics label").first.click()
+    expect(page.locator("#pool")).not_to_contain_text("only")
+    for typed in ("", "0", "999"):
+        number.fill(typed)
+        page.wait_for_timeout(300)  # as a person types; each is sent
+    number.blur()
+    expect(page.locator("#pool")).to_contain_text("only")
+    expect(page.locator(".toast-body")).to_have_count(0)
+    room.start()
+    page.locator("#leave").click()
+    expect(page.locator("#start")).to_be_visible()
+    expect(page.locator("#topics input:checked")).to_have_count(1)
+    expect(page.locator("#pool")).to_contain_text("only")
+
+
+def test_leaving_an_interview_that_another_window_deleted(visit: Visit) -> None:
+    one = visit()
+    one.start()
+    two = Room(one.page.context.new_page(), "second-window")
+    two.page.goto(one.page.url)
+    expect(two.said_by("interviewer").nth(1)).to_be_visible()
+    two.tab(2)
+    delete = two.page.locator("#history .session [data-action=delete]")
+    expect(delete.first).to_be_visible()
+    count = delete.count()
+    delete.first.click()
+    expect(delete).to_have_count(count - 1)
+    one.page.locator("#leave").click()
+    one.warned("is gone")
+    expect(one.page.locator("#start")).to_be_visible()
+
+
 def test_about_says_what_runs_here(visit: Visit, server: Server) -> None:
     room = visit(lang="zh")
     room.tab(3)
