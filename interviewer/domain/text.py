@@ -36,9 +36,17 @@ def tokens(text: str) -> list[str]:
     return [m.group() for m in _TOKEN.finditer(unicodedata.normalize("NFKC", text).casefold())]
 
 
+_AMERICAN = re.compile(r"(?<=[a-z]{3})iz(?=(?:e[drs]?|ers|ing|able|ations?)\b)")
+
+
+def folded_for_search(text: str) -> str:
+    """Text with width, case and English spelling folded: quantization and quantisation are one word."""
+    return _AMERICAN.sub("is", unicodedata.normalize("NFKC", text).casefold())
+
+
 def terms_for_search(text: str) -> list[str]:
     """Tokens for lexical ranking: Latin words, and Chinese as overlapping character pairs (a lone character stays)."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = folded_for_search(text)
     out: list[str] = []
     for match in re.finditer(f"[{_CJK}]+|{LATIN_WORD.pattern}", folded):
         word = match.group()

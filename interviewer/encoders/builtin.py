@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from interviewer.domain.errors import RetrievalIndexError
-from interviewer.domain.text import CJK_RUN, LATIN_WORD, terms_for_search
+from interviewer.domain.text import CJK_RUN, LATIN_WORD, folded_for_search, terms_for_search
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +49,7 @@ def features(text: str) -> Iterator[str]:
 
     Pairs carry the terms, single characters bridge rewordings (训练/训, 参数量/参数), word parts stand in for stemming.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = folded_for_search(text)
     yield from terms_for_search(folded)
     for run in CJK_RUN.findall(folded):
         if len(run) > 1:  # a lone character is a term already
