@@ -69,3 +69,8 @@ class FakeClock:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop running, in which other tests could not start theirs."""
+    items.sort(key=lambda item: "browser" in Path(item.fspath).parts)
