@@ -304,3 +304,28 @@ def test_more_doubt_means_a_wider_band() -> None:
 
 def test_the_samples_are_what_the_tests_take_them_for() -> None:
     assert {MEMORY.id, SCALE.id} < {p.id for p in QUESTION.key_points}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "冷启动 向量 日志 内容 融合 A/B 离线 缓存 重排 协同 延迟 成本 曝光偏差",
+        "exploration failure taxonomy sycophancy curation A/B test implicit signals regression test explicit feedback",
+        "可靠性；原生多模态；从预训练；信号；成本下降；强化学习；推理时算力；误差累积；新应用；验证",
+        "其他方案 取舍 结果 对照 我负责 目标 基线",
+    ],
+)
+def test_a_slash_or_blanks_do_not_hide_a_list(listed: str) -> None:
+    assert is_list(listed)
+
+
+@pytest.mark.parametrize(
+    "spoken",
+    [
+        "先看 A/B test 的结果再决定要不要上线，因为离线指标和线上不一定一致",
+        "We ran an A/B test first because the offline metric did not agree with what users did",
+        "LoRA 就是 冻结 原来的 权重 只训练 两个 小矩阵 所以 显存 省很多",
+    ],
+)
+def test_speech_with_a_slash_or_blanks_is_no_list(spoken: str) -> None:
+    assert not is_list(spoken)

@@ -181,3 +181,19 @@ def test_coverage_counts_every_question(example: Question, lang: Any) -> None:
     assert ["other", "1", "0", "0", "1"] in rows
     assert [bank.topic_title("training", lang), "1", "0", "1", "2"] in rows
     assert rows[-1][1:] == ["2", "0", "1", "3"]
+
+
+def test_a_point_that_nobody_says_in_mixed_words_is_found(bank: Bank) -> None:
+    question = bank.questions[0]
+    point = replace(
+        question.key_points[0], accepted=("一二三四五六七", "七六五四三二一", "only in English words", "English words only")
+    )
+    spoiled = replace(question, key_points=(point, *question.key_points[1:]))
+    assert any("mixes the languages" in finding.message for finding in lint_bank(Bank((spoiled,), bank.topics)))
+
+
+def test_a_thin_topic_is_found_in_a_large_bank_only(bank: Bank) -> None:
+    alone = replace(bank.questions[0], id="alone", topic="thin")
+    large = Bank((alone, *bank.questions[1:]), {**bank.topics, "thin": bank.questions[0].text})
+    assert [f.where for f in lint_bank(large) if f.rule == "topics"] == ["thin"]
+    assert not [f for f in lint_bank(Bank((alone,), large.topics)) if f.rule == "topics"]

@@ -205,19 +205,26 @@ def echoes(question: Question, sentence: str) -> bool:
     return False
 
 
+_BLANK_IN_CHINESE = re.compile(r"[\u4e00-\u9fff]\s+[\u4e00-\u9fff]")
+
+
 def is_list(text: str) -> bool:
     """Whether a text names things without saying anything about them: short pieces, hardly a function word."""
     words = tokens(text)
     if len(words) < 4:
         return False
-    marks = r"[、，,;；/|\n]+" if re.search(r"[、，,;；/|\n]", text) else r"\s+"
+    # A slash stands inside names (A/B test), so it separates only where nothing better does.
+    marked = re.search(r"[、，,;；|\n]", text) is not None
+    marks = r"[、，,;；|\n]+" if marked else r"[/\s]+"
+    # Semicolons, and blanks between Chinese words, are marks of lists that speech doesn't have.
+    unspoken = re.search(r"[;；|]", text) is not None or (not marked and _BLANK_IN_CHINESE.search(text) is not None)
     pieces = [n for p in re.split(marks, text) if (n := len(tokens(p)))]
     density = sum(w in FUNCTION_WORDS for w in words) / len(words)
     if (
         len(pieces) >= 5
         and max(pieces) <= 8
         and sum(pieces) <= 3.6 * len(pieces)
-        and density < 2 * _LIST_DENSITY
+        and density < (3 if unspoken else 2) * _LIST_DENSITY
         and len(re.findall(r"[。.!！?？]", text)) < 2
     ):
         return True  # names can hold function characters (上下文, 不更新)

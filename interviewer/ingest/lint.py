@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interviewer.domain.questions import LANGS, Bank, KeyPoint, Lang, LocalText, Question
-from interviewer.domain.text import chinese_share, contains_any, jaccard, normalise, shingles, tokens
+from interviewer.domain.text import LATIN_WORD, chinese_share, contains_any, jaccard, normalise, shingles, tokens
 from interviewer.ingest.duplicates import DuplicateFinder, Wording
 from interviewer.ingest.textchecks import content_words, ends_closed
 
@@ -156,6 +156,8 @@ def _counts(question: Question) -> Iterator[_Raw]:
         if len(point.hints) != 2:
             yield point, "count", "error", f"has {len(point.hints)} hints; exactly 2 are wanted"
         yield from _phrasings(point, "accepted phrasings", point.accepted, total=4)
+        if not any(chinese_share(phrase) > 0 and LATIN_WORD.search(phrase) for phrase in point.accepted):
+            yield point, "count", "warning", "has no accepted phrasing that mixes the languages, as people do"
         yield from _phrasings(point, "contrasts", point.contrasts, total=3)
 
 
@@ -246,6 +248,10 @@ _AUTHORED: _Rules = (_translations, _counts, _lengths, _one_question, _contrasts
 # --- rules on the whole bank
 
 
+#: Questions from which on a bank is expected to be balanced over its topics; a file of one's own needn't be.
+_BALANCED_FROM = 30
+
+
 def _across(bank: Bank, places: Mapping[str, str]) -> Iterator[Finding]:
     known = {q.id for q in bank}
     for question in bank:
@@ -259,6 +265,10 @@ def _across(bank: Bank, places: Mapping[str, str]) -> Iterator[Finding]:
     for question in bank:
         if question.origin == "authored":
             levels.setdefault(question.topic, set()).add(question.level)
+    sizes = Counter(question.topic for question in bank)
+    for topic, size in sizes.items():
+        if size < 3 and len(bank) >= _BALANCED_FROM:
+            yield Finding("", "topics", "warning", f"the topic {topic!r} has only {size} questions", topic)
     for topic, there in levels.items():
         for level in sorted({1, 2, 3} - there):
             yield Finding("", "levels", "warning", f"the topic {topic!r} has no question of level {level}", topic)
