@@ -52,10 +52,10 @@ def _within(limit: float) -> Callable[[Assessment, float], bool]:
 MARKS: dict[str, Mark] = {
     "empty": Mark(_at_most(0), "exactly 0", 1.0),
     "dont-know": Mark(_at_most(0), "exactly 0", 1.0),
-    "echo": Mark(_at_most(10), "at most 10", 0.98),
+    "echo": Mark(_at_most(0), "exactly 0", 0.98),
     "off-topic": Mark(_at_most(15), "at most 15", 0.95),
     "other-reference": Mark(_at_most(15), "at most 15", 0.95),
-    "keyword-list": Mark(_at_most(25), "at most 25", 0.98),
+    "keyword-list": Mark(_at_most(0), "exactly 0", 0.98),
     "shuffled": Mark(_at_most(40), "at most 40", 0.9),
     "negated": Mark(_at_most(40), "at most 40", 0.85),
     "injection-alone": Mark(_at_most(0), "exactly 0", 0.98),

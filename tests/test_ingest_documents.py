@@ -12,6 +12,7 @@ import pytest
 from interviewer.domain.errors import DocumentError
 from interviewer.ingest import documents
 from interviewer.ingest.documents import read_document
+from interviewer.ingest.parse import parse_document
 
 TEXT = "## 1. 什么是缓存穿透？\n\n答案：查询的数据在缓存和数据库里都不存在。\n"
 
@@ -112,6 +113,46 @@ def test_docx_is_converted(tmp_path: Path) -> None:
         )
         archive.writestr("word/document.xml", f'<w:document xmlns:w="{word}"><w:body>{paragraphs}</w:body></w:document>')
     assert "什么是锁？" in read_document(path).text
+
+
+def a_pdf(lines: list[str]) -> bytes:
+    """A one-page PDF with one line of Chinese or English text below the other, in a font that every reader knows."""
+    text = " ".join(f"1 0 0 1 60 {760 - 24 * n} Tm <{line.encode('utf-16-be').hex()}> Tj" for n, line in enumerate(lines))
+    content = f"BT /F1 12 Tf {text} ET"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+        "<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts [6 0 R] >>",
+        "<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /DW 1000 /FontDescriptor 7 0 R "
+        "/CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) /Supplement 2 >> >>",
+        "<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 "
+        "/Ascent 880 /Descent -120 /CapHeight 880 /StemV 93 >>",
+    ]
+    out, places = "%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n"
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    size = len(objects) + 1
+    out += f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF\n"
+    return out.encode("ascii")
+
+
+def test_questions_of_a_pdf(tmp_path: Path) -> None:
+    pytest.importorskip("markitdown")
+    lines = [
+        "问题：什么是锁？",
+        "答案：锁让同一时刻只有一个线程进入临界区。",
+        "Q: What is a deadlock?",
+        "A: Threads wait for each other.",
+    ]
+    found = parse_document(read_document(saved(tmp_path / "a.pdf", a_pdf(lines))))
+    assert [(q.text, q.answer) for q in found] == [
+        ("什么是锁？", "锁让同一时刻只有一个线程进入临界区。"),
+        ("What is a deadlock?", "Threads wait for each other."),
+    ]
 
 
 def test_a_broken_pdf_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -194,3 +194,46 @@ def test_numbers() -> None:
     assert find_number("3D 卷积") is None
     assert find_number("0.5 的学习率") != (0, "5 的学习率")
     assert find_number("2024 年") is None
+
+
+def test_underlined_headings_are_headings() -> None:
+    text = (
+        "面试题\n======\n\n1. 什么是锁？\n---------\n\n锁让同一时刻只有一个线程进入临界区。\n\n---\n\n"
+        "2. 什么是死锁？\n---\n\n几个线程互相等待。\n这一行后面是分隔线。\n---\n\n等下去没有尽头。\n"
+    )
+    whole = parse_whole(Document(Path("a.md"), "a", text))
+    assert whole.title == "面试题"
+    assert [(q.number, q.text) for q in whole.questions] == [(1, "什么是锁？"), (2, "什么是死锁？")]
+    assert whole.questions[0].answer == "锁让同一时刻只有一个线程进入临界区。"
+    assert whole.questions[1].answer.endswith("等下去没有尽头。")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["| 题目 | 参考答案 |", "| **Question** | Answer |", "| # | Level | 问题 | 答案 | 解析 |"],
+    ids=["zh", "en", "wide"],
+)
+def test_rows_of_a_table_of_questions_and_answers(header: str) -> None:
+    wide = header.count("|") > 3
+    rows = [
+        ("什么是锁？", "一次 a \\| b 只进一个"),
+        ("", "没有题"),
+        ("什么是死锁？", "互相等待<br>谁也不放"),
+        ("什么是活锁？", ""),
+    ]
+    cells = [f"| {n} | 1 | {q} | {a} | 因为 |" if wide else f"| {q} | {a} |" for n, (q, a) in enumerate(rows)]
+    rule = "|---" * (header.count("|") - 1) + "|"
+    text = "\n".join(["# 并发", "", "## 第一章", "", header, rule, *cells, "", "完。"])
+    found = parse(text)
+    assert [(q.number, q.text, q.answer) for q in found] == [
+        (1, "什么是锁？", "一次 a | b 只进一个"),
+        (2, "什么是死锁？", "互相等待\n谁也不放"),
+        (3, "什么是活锁？", ""),
+    ]
+    assert all(q.explanation == ("因为" if wide else "") for q in found)
+    assert all(q.text in text[q.start : q.end] and text.split("\n")[q.line - 1] == text[q.start : q.end] for q in found)
+
+
+def test_other_tables_are_no_questions() -> None:
+    text = "1. 隔离级别有哪些？\n\n| 级别 | 问题 |\n|---|---|\n| RC | 不可重复读 |\n| RR | 幻读 |\n\n2. 什么是锁？\n\n互斥。\n"
+    assert [q.text for q in parse(text)] == ["隔离级别有哪些？", "什么是锁？"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ from interviewer.domain.errors import ConfigError
 from interviewer.domain.questions import Bank, LocalText
 from interviewer.domain.transcript import Setup
 from interviewer.ui.app import make_app, page_address, serve
-from interviewer.ui.middleware import HostGuard, RouteGuard
+from interviewer.ui.middleware import MOST_JSON, HostGuard, RouteGuard
 from interviewer.ui.routes import preferred_language
 from tests.ui_fakes import NASTY, FakeInterviews, FakeParts, ScriptedInterview, question
 
@@ -116,6 +117,29 @@ def test_strangers_names_and_origins_are_refused(client: TestClient) -> None:
         assert client.get("/healthz", headers={"host": host}).status_code == 400
     for origin in ("null", "http://[", "http://127.0.0.1"):  # the last one is another port
         assert client.post("/en/gradio_api/queue/join", json={}, headers={"origin": origin}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["http://127.0.0.1:1/x.png", "HTTPS://example.org/x", " http://example.org", "//example.org/x", "ftp://example.org/x"],
+)
+@pytest.mark.parametrize("field", ["path", "url"])
+def test_posted_files_are_never_fetched_from_an_address(client: TestClient, field: str, place: str) -> None:
+    """Gradio downloads what a posted file description names; here it must not even see it."""
+    file = {"path": "x.png", field: place, "meta": {"_type": "gradio.FileData"}}
+    body = json.dumps({"data": [None, {"text": "hi", "files": [[file]]}], "fn_index": 0, "session_hash": "abc"})
+    for text in (body, body.encode("utf-16"), body.replace('"path"', '"\\u0070ath"').replace('"url"', '"\\u0075rl"')):
+        for route in ("queue/join", "run/predict", "api/predict"):
+            reply = client.post(f"/en/gradio_api/{route}", content=text, headers={"content-type": "application/json"})
+            assert (reply.status_code, "other addresses" in reply.text) == (400, True)
+
+
+def test_what_candidates_write_passes_and_floods_do_not(client: TestClient) -> None:
+    text = "the path is http://example.org and so on"
+    passed = client.post("/en/gradio_api/queue/join", json={"data": [text], "path": 3, "session_hash": "abc"})
+    assert "other addresses" not in passed.text
+    flood = client.post("/en/gradio_api/queue/join", content=b"x" * (MOST_JSON + 1))
+    assert flood.status_code == 413
 
 
 def test_on_a_network_addresses_and_given_names_are_answered() -> None:

@@ -60,6 +60,14 @@ class Misconception:
     phrasings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A work of the field's literature that a reference was checked against, worth reading to learn the subject."""
+
+    title: str
+    url: str
+
+
 Origin = Literal["authored", "derived"]
 
 
@@ -78,6 +86,7 @@ class Question:
     prerequisites: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    reading: tuple[Reading, ...] = ()
     origin: Origin = "authored"
 
     def point(self, point_id: str) -> KeyPoint:

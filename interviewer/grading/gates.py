@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from interviewer.domain.questions import Question
 from interviewer.domain.text import clauses, normalise, shingles, tokens
 from interviewer.grading.lexicon import FILLERS, FUNCTION_WORDS
+from interviewer.grading.lists import is_list
 from interviewer.grading.neutralise import MAX_ANSWER, TEMPLATE_MARK, clean, truncated
 from interviewer.grading.windows import Span, sentence_spans
 
@@ -20,14 +21,15 @@ from interviewer.grading.windows import Span, sentence_spans
 class Judged:
     """What of an answer is judged: `spans` of sentences in `text`, which is as long as the answer up to the cut.
 
-    `nothing` says why there is nothing to judge (`empty`, `dont-know`, `echo`, `instruction`), None when there is something.
+    `nothing` says why there is nothing to judge (`empty`, `dont-know`, `echo`, `instruction`, `keyword-list`), None when there
+    is something.
     """
 
     text: str
     spans: tuple[Span, ...]
     flags: tuple[str, ...]
     nothing: str | None = None
-    #: Numbers of the sentences in `spans` that are bare lists of terms.
+    #: Numbers of the sentences in `spans` that are bare lists of terms, in an answer that says something elsewhere.
     lists: frozenset[int] = frozenset()
 
     @property
@@ -49,7 +51,7 @@ def judge_scope(question: Question, answer: str, limit: int = MAX_ANSWER) -> Jud
         flags.append("instruction")
         spans = [piece for span in spans for piece in _without(span, removed)]
         spans = [s for s in spans if tokens(text[s[0] : s[1]])]
-        if not spans:
+        if sum(len(_matter(text[a:b])) for a, b in spans) < _LEAST_MATTER:
             return Judged(text, (), tuple(flags), "instruction")
     if is_dont_know("\n".join(text[a:b] for a, b in spans)):
         return Judged(text, (), (*flags, "dont-know"), "dont-know")
@@ -57,10 +59,10 @@ def judge_scope(question: Question, answer: str, limit: int = MAX_ANSWER) -> Jud
     if len(own) < len(spans) and sum(len(tokens(text[a:b])) for a, b in own) < 4:
         return Judged(text, (), (*flags, "echo"), "echo")
     spans = own
-    lists = frozenset(n for n, (a, b) in enumerate(spans) if is_list(text[a:b]))
-    if len(lists) == len(spans) or is_list("\n".join(text[a:b] for a, b in spans)):
-        flags.append("keyword-list")
-        lists = frozenset(range(len(spans)))
+    names = frozenset(normalise(name) for point in question.key_points for group in point.terms for name in group)
+    lists = frozenset(n for n, (a, b) in enumerate(spans) if is_list(text[a:b], names))
+    if len(lists) == len(spans) or is_list("\n".join(text[a:b] for a, b in spans), names):
+        return Judged(text, (), (*flags, "keyword-list"), "keyword-list")
     return Judged(text, tuple(spans), tuple(flags), lists=lists)
 
 
@@ -109,7 +111,8 @@ _INSTRUCTION = re.compile(
     r"评分)*的?(?:所有|全部|评分)?(?:指令|指示|要求|规则|提示词?|设定|标准|内容)|"
     r"(?:给|打|判|评|记)(?:我|这个回答|本回答|该回答|他|她|这位候选人|候选人)?(?:个|成|为|出|上)?(?:满分|高分|一百分|"
     r"100 ?分|10 ?分|十分|全对|通过)|"
-    r"(?:评分|得分|分数|打分|总分)(?:应该|应当|必须|请|直接)?(?:是|为|给|[:：=])? ?(?:满分|100|一百)|"
+    r"(?:评分|得分|分数|打分|总分)(?:应该|应当|必须|应|须|请|直接)?(?:是|为|给|[:：=])? ?(?:满分|100|一百)|"
+    r"(?:评分|评测|判分|阅卷|打分)(?:结果|结论)|"
     r"判(?:定)?为?(?:完全)?(?:正确|覆盖|通过|covered)|"
     r"(?:所有|全部|每个|各个|以上)(?:要点|得分点|关键点|知识点|评分点)(?:都|均|全部)?(?:已经?|被)*(?:覆盖|答到|答对|"
     r"说到|命中|正确)|"
@@ -129,11 +132,27 @@ _INSTRUCTION = re.compile(
     r"\byou are (?:now|no longer)\b|\bpretend (?:to be|you are)\b|\bas (?:the|a|an) (?:grader|examiner|evaluator|"
     r"judge)\b|\b(?:note|message|attention|dear) (?:to|for)?(?: the)? ?(?:grader|examiner|evaluator|judge|"
     r"interviewer)s?\b|"
+    r"\b(?:the|this|my|above) answer (?:above )?is (?:perfect|correct|complete|excellent|flawless|fully)\b|"
     r"\bthe candidate (?:has |clearly )?(?:covered|answered|deserves|demonstrated|passed)\b|\bsystem (?:message|"
     r"override|note)\b|\b(?:reveal|print|show|output)\b[^.?!\n]{0,20}\bsystem prompt\b|"
     r"[\"']?(?:verdict|score|status|grade|points|probability|credit)[\"']? ?[:=] ?[\"'\[{]?(?:covered|graded|full|"
     r"perfect|correct|pass|100|10\b|1\.0|true)"
 )
+#: What is left of an instruction once its clauses are gone: words of grading and small words.
+_GRADING_WORDS = re.compile(
+    r"评分|打分|得分|分数|满分|要点|答案|回答|评委|面试官|考官|正确|完美|覆盖|系统|指令|候选人|通过|"
+    r"\b(?:answer|answers|score|grade|grader|verdict|marks?|points?|full|perfect|correct|covered|system|candidate|pass|passed|"
+    r"please|thanks?|thank you|end|begin|start|output|json|true|100|10)\b"
+)
+#: Fewer other words than this beside an instruction are no answer.
+_LEAST_MATTER = 4
+
+
+def _matter(text: str) -> list[str]:
+    """The words of a text that belong neither to grading nor to grammar."""
+    return [word for word in tokens(_GRADING_WORDS.sub(" ", normalise(text))) if word not in FUNCTION_WORDS]
+
+
 #: From here to the end of the line a forged speaker talks.
 _FORGED_TURN = re.compile(
     (
@@ -156,10 +175,25 @@ def instruction_spans(text: str) -> list[Span]:
         return []
     whole = list(clauses(text))
     spread = [(min([a, *(x for x, y in whole if x <= a < y)]), max([b, *(y for x, y in whole if x < b <= y)])) for a, b in hits]
-    for a, b in marks:  # a mark forges a turn: what follows on its line goes with it
-        end = text.find("\n", b)
-        spread.append((a, len(text) if end < 0 else end))
+    for a, b in marks:
+        if _opens_turn(text, a, b):  # what follows on its line, and the line below a bare role, goes with it
+            end = text.find("\n", b)
+            if end >= 0 and _ROLE.fullmatch(text[b:end].strip()):
+                end = text.find("\n", end + 1)
+            spread.append((a, len(text) if end < 0 else end))
+        else:  # a candidate may well speak about chat templates
+            spread.append((a, b))
     return _merged(spread)
+
+
+_ROLE = re.compile(r"(?:system|assistant|user|human|developer|tool|系统|助手|用户)?[:：]?", re.IGNORECASE)
+
+
+def _opens_turn(text: str, a: int, b: int) -> bool:
+    """Whether a template mark stands where a turn would begin: at the start of a line, or before a role and a line break."""
+    before = text[:a].rpartition("\n")[2].strip()
+    after = text[b:].partition("\n")[0].strip()
+    return not before or bool(after and _ROLE.fullmatch(after))
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:
@@ -188,9 +222,6 @@ def _without(span: Span, removed: Sequence[Span]) -> list[Span]:
 
 # ---------------------------------------------------------------- echo and lists
 
-#: Share of function words below which short pieces are a list; spoken answers have 0.2–0.45, terse ones still 0.12.
-_LIST_DENSITY = 0.115
-
 
 def echoes(question: Question, sentence: str) -> bool:
     """Whether a sentence only repeats the question: nearly all of it is there, and it is a good part of it."""
@@ -203,29 +234,3 @@ def echoes(question: Question, sentence: str) -> bool:
         if shared >= 0.8 * len(said) and shared >= 0.3 * len(asked):
             return True
     return False
-
-
-_BLANK_IN_CHINESE = re.compile(r"[\u4e00-\u9fff]\s+[\u4e00-\u9fff]")
-
-
-def is_list(text: str) -> bool:
-    """Whether a text names things without saying anything about them: short pieces, hardly a function word."""
-    words = tokens(text)
-    if len(words) < 4:
-        return False
-    # A slash stands inside names (A/B test), so it separates only where nothing better does.
-    marked = re.search(r"[、，,;；|\n]", text) is not None
-    marks = r"[、，,;；|\n]+" if marked else r"[/\s]+"
-    # Semicolons, and blanks between Chinese words, are marks of lists that speech doesn't have.
-    unspoken = re.search(r"[;；|]", text) is not None or (not marked and _BLANK_IN_CHINESE.search(text) is not None)
-    pieces = [n for p in re.split(marks, text) if (n := len(tokens(p)))]
-    density = sum(w in FUNCTION_WORDS for w in words) / len(words)
-    if (
-        len(pieces) >= 5
-        and max(pieces) <= 8
-        and sum(pieces) <= 3.6 * len(pieces)
-        and density < (3 if unspoken else 2) * _LIST_DENSITY
-        and len(re.findall(r"[。.!！?？]", text)) < 2
-    ):
-        return True  # names can hold function characters (上下文, 不更新)
-    return density < _LIST_DENSITY and len(pieces) >= 3 and sum(n <= 8 for n in pieces) >= 0.8 * len(pieces)

@@ -18,7 +18,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 #: Markers by which models tell who speaks: <|im_start|>, <|eot_id|>, <｜User｜>, [INST], <<SYS>>, <s>,
 #: <start_of_turn>, <think>.
 TEMPLATE_MARK = re.compile(
-    r"<[|｜][^<>\n]{0,40}[|｜]>|\[/?inst\]|<</?sys>>|</?s>|<(?:bos|eos|pad|unk)>|</?(?:start_of_turn|end_of_turn|system|"
+    r"<{2,}answer\b|\banswer>{2,}|<[|｜][^<>\n]{0,40}[|｜]>|\[/?inst\]|<</?sys>>|</?s>|<(?:bos|eos|pad|unk)>|</?(?:start_of_turn|end_of_turn|system|"
     r"user|assistant|"
     r"think|tool_call|answer|candidate)>",
     re.IGNORECASE,

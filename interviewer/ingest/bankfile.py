@@ -232,6 +232,7 @@ def _question_data(question: Question) -> dict[str, Any]:
         "prerequisites": list(question.prerequisites),
         "related": list(question.related),
         "sources": list(question.sources),
+        "reading": [{"title": work.title, "url": work.url} for work in question.reading],
     }
     return _filled(data)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from interviewer.domain.questions import Bank, KeyPoint, LocalText, Misconception, Origin, Question
+from interviewer.domain.questions import Bank, KeyPoint, LocalText, Misconception, Origin, Question, Reading
 
 #: Lower-case words of any script joined by `-`, `_` or `.`.
 Slug = Annotated[str, StringConstraints(pattern=r"^[^\W_A-Z]+(?:[-_.]+[^\W_A-Z]+)*$", max_length=120)]
@@ -77,6 +77,14 @@ class MisconceptionModel(_Model):
         return Misconception(self.belief.to_domain(), self.correction.to_domain(), self.phrasings)
 
 
+class ReadingModel(_Model):
+    title: Phrase
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\.[^\s]+$", max_length=500)]
+
+    def to_domain(self) -> Reading:
+        return Reading(self.title, self.url)
+
+
 class QuestionModel(_Model):
     id: Slug
     level: Annotated[int, Field(ge=1, le=3)]
@@ -88,6 +96,7 @@ class QuestionModel(_Model):
     prerequisites: tuple[Slug, ...] = ()
     related: tuple[Slug, ...] = ()
     sources: tuple[Phrase, ...] = ()
+    reading: tuple[ReadingModel, ...] = ()
 
     def to_domain(self, topic: str, origin: Origin) -> Question:
         return Question(
@@ -102,6 +111,7 @@ class QuestionModel(_Model):
             prerequisites=self.prerequisites,
             related=self.related,
             sources=self.sources,
+            reading=tuple(work.to_domain() for work in self.reading),
             origin=origin,
         )
 
@@ -121,6 +131,7 @@ _FIELDS: dict[str, type[_Model]] = {
     "questions": QuestionModel,
     "key_points": PointModel,
     "misconceptions": MisconceptionModel,
+    "reading": ReadingModel,
 }
 
 
@@ -139,6 +150,8 @@ def plain_words(data: Any, where: Sequence[str | int], item: Mapping[str, Any]) 
         return f"{place}is empty"
     if kind == "string_type":
         return f"{place}must be one text; quote it if it contains `: ` or ` #`"
+    if kind == "string_pattern_mismatch" and name == "url":
+        return f"{place}{given!r} must be a web address (https://…)"
     if kind == "string_pattern_mismatch":
         return f"{place}{given!r} must be lower-case words joined by `-`, without spaces"
     if kind in ("model_type", "model_attributes_type"):

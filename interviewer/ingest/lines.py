@@ -77,13 +77,32 @@ def classify_lines(text: str) -> list[Line]:
             kinds[first:last] = [LineKind.TABLE] * (last - first)
         elif token.type == "hr":
             kinds[first] = LineKind.RULE
+    _underlined(raw, kinds, levels)
     return _numbered(raw, kinds, levels, depths, items)
+
+
+_UNDERLINE = re.compile(r"^ {0,3}(?:={2,}|-{2,})\s*$")
+#: What ends a sentence of an answer, and so can't end a heading. A question mark can.
+_SENTENCE_ENDS = ("。", ".", "；", ";", "，", ",", "：", ":", "、")
+_LONGEST_HEADING = 120
+
+
+def _underlined(raw: list[str], kinds: list[LineKind], levels: list[int]) -> None:
+    """Marks headings that are underlined with `===` or `---`: one line of text, alone above its line, that ends no sentence."""
+    for i in range(1, len(raw)):
+        text = raw[i - 1].strip()
+        if not _UNDERLINE.match(raw[i]) or kinds[i - 1] is not LineKind.TEXT or kinds[i] not in (LineKind.RULE, LineKind.TEXT):
+            continue
+        alone = i == 1 or kinds[i - 2] in (LineKind.BLANK, LineKind.RULE)
+        if alone and len(text) <= _LONGEST_HEADING and not text.endswith(_SENTENCE_ENDS):
+            kinds[i - 1], levels[i - 1] = LineKind.HEADING, 1 if "=" in raw[i] else 2
+            kinds[i] = LineKind.RULE
 
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    """Block structure with tables. No `lheading`: dashes under a paragraph are meant as a rule far more often than as a
-    heading. Nothing inline is parsed."""
+    """Block structure with tables. No `lheading`: dashes under a paragraph are meant as a rule more often than as a heading,
+    which `_underlined` tells apart. Nothing inline is parsed."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"maxNesting": 20}).enable("table")

@@ -148,6 +148,10 @@ def _counts(question: Question) -> Iterator[_Raw]:
         yield None, "count", "error", f"has {len(question.key_points)} key points; 3–7 are wanted"
     if not question.rephrasings:
         yield None, "count", "error", "has no rephrasing"
+    if question.level > 1 and not question.prerequisites:
+        yield None, "count", "warning", "names no prerequisite; only a question of level 1 may be a starting point"
+    if not question.reading:
+        yield None, "no-reading", "warning", "names no work that its reference was checked against"
     if not 1 <= len(question.misconceptions) <= 3:
         yield None, "count", "warning", f"has {len(question.misconceptions)} misconceptions; 1–3 are wanted"
     for point in question.key_points:
@@ -260,6 +264,7 @@ def _across(bank: Bank, places: Mapping[str, str]) -> Iterator[Finding]:
             if name not in known:
                 message = f"{question.id}: names the question {name!r}, which is not in the bank"
                 yield Finding(question.id, "unknown-question", "warning", message, where)
+    yield from _prerequisites(bank, places)
     yield from _near_duplicates(bank, places)
     levels: dict[str, set[int]] = {}
     for question in bank:
@@ -272,6 +277,27 @@ def _across(bank: Bank, places: Mapping[str, str]) -> Iterator[Finding]:
     for topic, there in levels.items():
         for level in sorted({1, 2, 3} - there):
             yield Finding("", "levels", "warning", f"the topic {topic!r} has no question of level {level}", topic)
+
+
+def _prerequisites(bank: Bank, places: Mapping[str, str]) -> Iterator[Finding]:
+    """Prerequisites that are harder than the question, or that lead back to it."""
+    by_id = {q.id: q for q in bank}
+    for question in bank:
+        where = places.get(question.id, question.id)
+        for name in question.prerequisites:
+            if name in by_id and by_id[name].level > question.level:
+                message = f"{question.id}: the prerequisite {name!r} is of a higher level"
+                yield Finding(question.id, "hard-prerequisite", "warning", message, where)
+        before: set[str] = set()
+        todo = list(question.prerequisites)
+        while todo:
+            name = todo.pop()
+            if name not in before and name in by_id:
+                before.add(name)
+                todo.extend(by_id[name].prerequisites)
+        if question.id in before and question.id not in question.prerequisites:
+            message = f"{question.id}: its prerequisites lead back to it"
+            yield Finding(question.id, "circular-prerequisites", "error", message, where)
 
 
 def _near_duplicates(bank: Bank, places: Mapping[str, str]) -> Iterator[Finding]:

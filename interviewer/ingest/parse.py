@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from interviewer.ingest.documents import Document
 from interviewer.ingest.labels import Label, asks, bare, find_label, find_number, plain
 from interviewer.ingest.lines import Line, LineKind, classify_lines
+from interviewer.ingest.tables import Row, table_rows
 from interviewer.ingest.textchecks import ends_closed, ends_open
 
 _LIST_MARK = re.compile(r"^\s*(?:[-*+]|\d{1,9}[.)])\s+")
@@ -79,14 +80,33 @@ def parse_whole(doc: Document) -> ParsedDocument:
     lines = classify_lines(doc.text)
     labels = _labels(lines)
     starts = _choose(lines, labels, _says_questions(doc, lines))
+    rows = [_from_row(row, n) for n, row in enumerate(table_rows(lines), 1)]
+    if len(rows) >= max(1, len(starts)):  # the table is the document; headings around it are chapters
+        return ParsedDocument(tuple(rows), _title(lines))
     found = []
     for k, (start, number) in enumerate(zip(starts, _numbers(starts), strict=True)):
         question = _cut(lines, labels, start, _end(lines, labels, starts, k), number)
         text = question.explanation or question.answer
         found.append(replace(question, truncated=bool(text) and _cut_off(text, last=k == len(starts) - 1)))
     head = lines[: starts[0].at] if starts else lines
-    title = next((plain(line.text) for line in head if line.kind is LineKind.HEADING), "")
-    return ParsedDocument(tuple(found), title, tuple(_repeated_numbers(lines, starts)))
+    return ParsedDocument(tuple(found), _title(head), tuple(_repeated_numbers(lines, starts)))
+
+
+def _title(lines: Sequence[Line]) -> str:
+    return next((plain(line.text) for line in lines if line.kind is LineKind.HEADING), "")
+
+
+def _from_row(row: Row, number: int) -> RawQuestion:
+    return RawQuestion(
+        number=number,
+        text=plain(row.question),
+        answer=row.answer,
+        explanation=row.explanation,
+        line=row.line.number,
+        start=row.line.start,
+        end=row.line.start + len(row.line.raw),
+        truncated=ends_open(row.explanation or row.answer),
+    )
 
 
 def _says_questions(doc: Document, lines: Sequence[Line]) -> bool:

@@ -19,7 +19,7 @@ from interviewer.domain.errors import ConfigError
 from interviewer.domain.questions import LANGS
 from interviewer.ui.html import static
 from interviewer.ui.live import LiveInterviews
-from interviewer.ui.middleware import HostGuard, PageLanguage, RouteGuard, is_loopback
+from interviewer.ui.middleware import FetchGuard, HostGuard, PageLanguage, RouteGuard, is_loopback
 from interviewer.ui.words import words_for
 from interviewer.wiring import Parts
 
@@ -60,6 +60,7 @@ def make_app(parts: Parts, listens_to: str = "127.0.0.1") -> FastAPI:
     for lang in LANGS:
         app = gr.mount_gradio_app(app, Page(parts, lives, words_for(lang)).build(), path=f"/{lang}", **_look())
     app.add_middleware(PageLanguage)
+    app.add_middleware(FetchGuard)
     app.add_middleware(RouteGuard, framed=parts.settings.framed)
     app.add_middleware(HostGuard, listens_to=listens_to, names=parts.settings.allowed_hosts.split(","))
     return app

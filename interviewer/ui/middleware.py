@@ -6,6 +6,7 @@ Pure ASGI, so that streamed replies pass through unbuffered. Knows nothing of in
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -31,6 +32,9 @@ _CLOSED = re.compile(
     r"/file=https?:|/proxy=|/(?:undo-)?vibe-|/deep_link|/monitoring|/process_recording|/component_server|/custom_component/|"
     r"/gradio_api/(?:info|openapi\.json|runs|mcp|call)|/(?:robots\.txt|pwa_icon|manifest\.json)"
 )
+#: The most bytes of a posted JSON; a long answer has some ten thousand.
+MOST_JSON = 4_000_000
+_ADDRESS = re.compile(r"\s*(?:[a-z][a-z0-9+.\-]*:|[\\/]{2})", re.IGNORECASE)
 
 
 def is_loopback(host: str) -> bool:
@@ -120,6 +124,64 @@ class RouteGuard:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class FetchGuard:
+    """Refuses posted file descriptions that name a web address: Gradio would fetch it, and nothing may leave the machine.
+
+    Reads the JSON of every post but uploads, which carry the file itself; at most `MOST_JSON` bytes of it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].endswith("/gradio_api/upload"):
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":  # the client has gone
+                return
+            body.extend(message.get("body", b""))
+            more = message.get("more_body", False)
+            if len(body) > MOST_JSON:
+                await PlainTextResponse("The request is too large.\n", 413)(scope, receive, send)
+                return
+        if _names_an_address(bytes(body)):
+            await PlainTextResponse("Files are not fetched from other addresses.\n", 400)(scope, receive, send)
+            return
+        replayed = False
+
+        async def replay() -> Message:
+            nonlocal replayed
+            if replayed:
+                return await receive()  # the disconnect, when it comes
+            replayed = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        await self._app(scope, replay, send)
+
+
+def _names_an_address(body: bytes) -> bool:
+    """Whether JSON holds, at any depth, an object whose `path` or `url` isn't a plain local one."""
+    if b"path" not in body and b"url" not in body and b"\\u" not in body and b"\0" not in body:
+        return False  # nearly every request; escapes and UTF-16 would hide the names
+    try:
+        todo = [json.loads(body)]
+    except (ValueError, RecursionError):
+        return False  # no JSON: Gradio refuses it as well
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            if any(isinstance(value.get(name), str) and _ADDRESS.match(value[name]) for name in ("path", "url")):
+                return True
+            todo.extend(value.values())
+        elif isinstance(value, list):
+            todo.extend(value)
+    return False
 
 
 class PageLanguage:
