@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from interviewer.config import corpus_dir
 from interviewer.domain.errors import BankError
-from interviewer.domain.questions import KeyPoint, LocalText, Misconception, Question
+from interviewer.domain.questions import KeyPoint, LocalText, Misconception, Question, Reading
 from interviewer.ingest.bankfile import dump_bank_file, load_bank, load_located, read_bank_file
 
 GOOD = """\
@@ -35,6 +35,7 @@ questions:
         terms: [[热点键, hot key], [1.0, yes]]
         accepted: [1e-5, 2024-01-01]
     related:
+    reading: [{title: Caching, url: https://example.org/caching}]
 """
 
 
@@ -58,6 +59,7 @@ def test_a_good_file_reads_as_written(tmp_path: Path) -> None:
     assert (point.weight, point.terms, point.accepted) == (3, (("热点键", "hot key"), ("1.0", "yes")), ("1e-5", "2024-01-01"))
     assert point.statement.en == "no"
     assert question.related == ()
+    assert question.reading == (Reading("Caching", "https://example.org/caching"),)
 
 
 def test_folding_leaves_no_spaces_between_chinese_characters(tmp_path: Path) -> None:

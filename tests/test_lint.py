@@ -68,6 +68,8 @@ _DEFECTS: dict[str, tuple[Callable[[Question], Question], str, str]] = {
     "two marks": (lambda q: replace(q, text=replace(q.text, zh="是什么？为什么？")), "question-mark", "warning"),
     "two points": (lambda q: replace(q, key_points=q.key_points[:2]), "count", "error"),
     "no rephrasing": (lambda q: replace(q, rephrasings=()), "count", "error"),
+    "no reading": (lambda q: replace(q, reading=()), "no-reading", "warning"),
+    "no prerequisite": (lambda q: replace(q, level=2), "count", "warning"),
     "no misconception": (lambda q: replace(q, misconceptions=()), "count", "warning"),
     "itself": (lambda q: replace(q, related=(q.id,)), "self-reference", "error"),
     "unknown": (lambda q: replace(q, prerequisites=("gone",)), "unknown-question", "warning"),
@@ -197,3 +199,15 @@ def test_a_thin_topic_is_found_in_a_large_bank_only(bank: Bank) -> None:
     large = Bank((alone, *bank.questions[1:]), {**bank.topics, "thin": bank.questions[0].text})
     assert [f.where for f in lint_bank(large) if f.rule == "topics"] == ["thin"]
     assert not [f for f in lint_bank(Bank((alone,), large.topics)) if f.rule == "topics"]
+
+
+def test_prerequisites_are_no_harder_and_lead_nowhere_back(example: Question) -> None:
+    first = replace(example, id="first", prerequisites=("second",), level=1)
+    second = replace(example, id="second", prerequisites=("third",), level=2)
+    third = replace(example, id="third", prerequisites=("second",), level=2)
+    found = {(f.question_id, f.rule) for f in lint(first, second, third) if "prerequisite" in f.rule}
+    assert found == {
+        ("first", "hard-prerequisite"),
+        ("second", "circular-prerequisites"),
+        ("third", "circular-prerequisites"),
+    }

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from interviewer.domain.assessment import Assessment, Evidence, GraderInfo, MisconceptionFound, PointAssessment, Status, Verdict
-from interviewer.domain.questions import Bank, LocalText
+from interviewer.domain.questions import Bank, LocalText, Reading
 from interviewer.domain.transcript import Provenance, SessionInfo, Setup, Speaker, Turn, TurnKind
 from interviewer.ports import StoredSession
 from interviewer.report import build_report, to_json, to_markdown, topic_chart_svg
@@ -18,6 +18,13 @@ from interviewer.report.words import WORDS
 
 T0 = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 ANSWER = "<img src=x onerror=alert(1)> | **我**说的\n# 第二行"
+
+
+def test_works_to_read_are_named_with_their_address(stored: StoredSession, bank: Bank) -> None:
+    work = Reading("A [book] on `it`", "https://example.org/book")
+    questions = tuple(replace(q, reading=(work,)) for q in bank.questions)
+    text = to_markdown(build_report(stored, Bank(questions, bank.topics)), "en")
+    assert r"- A \[book\] on \`it\`: <https://example.org/book>" in text
 
 
 def judged(question_id: str, bank: Bank, score: float, verdict: Verdict) -> Assessment:

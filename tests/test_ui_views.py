@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from interviewer.config import Settings
 from interviewer.dialogue.state import EndOfQuestion
 from interviewer.domain.assessment import Assessment, Evidence, PointAssessment, Status, Verdict
-from interviewer.domain.questions import LANGS, Bank, Lang, LocalText
+from interviewer.domain.questions import LANGS, Bank, Lang, LocalText, Reading
 from interviewer.domain.transcript import Setup, TurnKind
 from interviewer.session import QuestionClosed
 from interviewer.ui.about import about_html
@@ -161,6 +161,14 @@ def test_feedback_has_verdict_words_statements_quotes_band_and_reference() -> No
     for text in ("Possible misconceptions", "correction", "reference What is it?", '<mark class="covered">'):
         assert text in html
     assert "<q>chains o" in html
+
+
+def test_works_to_read_open_elsewhere_and_are_no_markup() -> None:
+    read = replace(question(1), reading=(Reading("<b>Work</b>", "https://example.org/a?b=1&c='"),))
+    html = render(
+        "feedback", EN, views=[question_view(1, read, "t", "x", assessment("xx"), None, "en", EN)], quiet=False, limits=""
+    )
+    assert '<a href="https://example.org/a?b=1&amp;c=&#39;" target="_blank" rel="noopener noreferrer">&lt;b&gt;Work' in html
 
 
 def test_statements_follow_the_interview_and_labels_the_interface() -> None:

@@ -55,7 +55,8 @@ def judge_scope(question: Question, answer: str, limit: int = MAX_ANSWER) -> Jud
             return Judged(text, (), tuple(flags), "instruction")
     if is_dont_know("\n".join(text[a:b] for a, b in spans)):
         return Judged(text, (), (*flags, "dont-know"), "dont-know")
-    own = [s for s in spans if not echoes(question, text[s[0] : s[1]])]
+    whole = "\n".join(text[a:b] for a, b in spans)
+    own = [] if echoes(question, whole) else [s for s in spans if not echoes(question, text[s[0] : s[1]])]
     if len(own) < len(spans) and sum(len(tokens(text[a:b])) for a, b in own) < 4:
         return Judged(text, (), (*flags, "echo"), "echo")
     spans = own

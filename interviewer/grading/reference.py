@@ -70,9 +70,9 @@ def compare(
         text = judged.text[start:end]
         window = Window(start, end, text, n)
         same = by_key.get(sentence_key(text))
-        if same and same.size >= _COPY_TOKENS:
+        if same:
             copied.append(same)
-            for p in same.points:
+            for p in same.points if same.size >= _COPY_TOKENS else ():
                 belief = replace(out[p].belief, stated=max(out[p].belief.stated, _COPIED), contradicted=0.0)
                 out[p] = replace(out[p], belief=belief, stated_in=window)
             continue

@@ -79,7 +79,7 @@ class MisconceptionModel(_Model):
 
 class ReadingModel(_Model):
     title: Phrase
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\.[^\s]+$", max_length=500)]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/<>\"]+\.[^\s<>\"]+$", max_length=500)]
 
     def to_domain(self) -> Reading:
         return Reading(self.title, self.url)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import fmean
 
 from interviewer.domain.assessment import Assessment, PointAssessment, Verdict
-from interviewer.domain.questions import Bank, Lang, LocalText
+from interviewer.domain.questions import Bank, Lang, LocalText, Reading
 from interviewer.domain.transcript import SessionInfo, Turn, TurnKind, active_seconds, answer_text
 from interviewer.ports import StoredSession
 
@@ -33,6 +33,8 @@ class QuestionResult:
     follow_ups: int
     why: str | None
     reference: LocalText
+    #: Works to read on it, from the bank.
+    reading: tuple[Reading, ...] = ()
     #: Statements of the key points in both languages, by point id, where the bank has them.
     statements: Mapping[str, LocalText] = field(default_factory=dict)
 
@@ -139,6 +141,7 @@ def _result(ask: Turn, turns: tuple[Turn, ...], assessment: Assessment | None, b
         follow_ups=sum(turn.kind is TurnKind.FOLLOW_UP for turn in about),
         why=(after[0].detail or "").rpartition("/")[2] if after else None,
         reference=question.reference if question else LocalText(),
+        reading=question.reading if question else (),
         statements={p.id: p.statement for p in question.key_points} if question else {},
     )
 

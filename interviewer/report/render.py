@@ -88,6 +88,8 @@ def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
         lines += _points(result, assessment, lang)
     if result.reference:
         lines += [f"{word('reference', lang)}:", "", *_quote(result.reference.get(lang)), ""]
+    if result.reading:
+        lines += [f"{word('reading', lang)}:", "", *(f"- {_plain(work.title)}: <{work.url}>" for work in result.reading), ""]
     return lines
 
 

@@ -43,6 +43,7 @@ WORDS: dict[str, LocalText] = {
     "your-answer": LocalText("你的回答", "Your answer"),
     "you-said": LocalText("你的原话", "You said"),
     "reference": LocalText("参考回答", "Reference answer"),
+    "reading": LocalText("延伸阅读", "Further reading"),
     "possible-misconception": LocalText("可能的误解", "Possible misconception"),
     "correction": LocalText("更正", "Correction"),
     "hints-used": LocalText("用了提示", "Hints used"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from interviewer.domain.assessment import Assessment, Evidence, PointAssessment, Verdict
-from interviewer.domain.questions import Lang, Question
+from interviewer.domain.questions import Lang, Question, Reading
 from interviewer.report.words import SIGNS, end_word, flag_word, word
 from interviewer.ui.words import Words
 
@@ -54,6 +54,7 @@ class QuestionView:
     misconceptions: tuple[MisconceptionView, ...]
     flags: tuple[str, ...]
     reference: str
+    reading: tuple[Reading, ...] = ()
 
 
 def question_view(
@@ -86,6 +87,7 @@ def question_view(
         else (),
         flags=tuple(flag_word(flag, words.lang) for flag in assessment.flags) if assessment else (),
         reference=question.reference.get(lang) if question else "",
+        reading=question.reading if question else (),
     )
 
 
