@@ -138,6 +138,13 @@ def test_what_candidates_write_passes_and_floods_do_not(client: TestClient) -> N
     text = "the path is http://example.org and so on"
     passed = client.post("/en/gradio_api/queue/join", json={"data": [text], "path": 3, "session_hash": "abc"})
     assert "other addresses" not in passed.text
+    uploaded = {
+        "path": "/tmp/x.md",
+        "url": "http://127.0.0.1:7860/en/gradio_api/file=/tmp/x.md",
+        "meta": {"_type": "gradio.FileData"},
+    }
+    found = client.post("/en/gradio_api/queue/join", json={"data": [[uploaded]], "session_hash": "abc"})
+    assert "other addresses" not in found.text
     flood = client.post("/en/gradio_api/queue/join", content=b"x" * (MOST_JSON + 1))
     assert flood.status_code == 413
 

@@ -81,7 +81,7 @@ class BuiltinGrader:
             return Reading(judged, (), judged.flags, ())
         compiled, reference = self._compile(item.question)
         found = windows(judged.text, judged.spans)
-        units = [compiled.vocabulary.units(w.text) for w in found]
+        units = [compiled.heard(w.text) for w in found]
         matches, verbatim = compare(compiled.vocabulary, judged, match_points(compiled, found, units, judged.lists), reference)
         flags = list(judged.flags)
         if verbatim:

@@ -13,6 +13,7 @@ import numpy as np
 
 from interviewer.domain.questions import KeyPoint, Question
 from interviewer.domain.text import normalise
+from interviewer.grading.hearing import Hearing
 from interviewer.grading.vocabulary import Units, Vocabulary, concept_names, words
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ class CompiledQuestion:
     poles: Floats  # [phrases, opposites]
     groups: tuple[tuple[str, ...], ...]  # per point: its concepts
     asked: frozenset[str]  # units of the question's text
+    hearing: Hearing
+
+    def heard(self, text: str) -> Units:
+        """A stretch of an answer taken apart, misheard and mistyped words as they were probably meant."""
+        return self.vocabulary.units(text, self.hearing.repaired)
 
     def rows(self, point: int, right: bool) -> list[int]:
         """Numbers of that point's phrases."""
@@ -77,8 +83,9 @@ def compile_question(question: Question, vocabulary: Vocabulary) -> CompiledQues
     recall = _shares(presence * weights, blocks)
     poles = np.array([p.units.poles for p in phrases], dtype=np.float32)
     groups = tuple(_concepts(p, own) for p in question.key_points)
+    hearing = Hearing([*(p.units.words for p in phrases), *own], vocabulary.idf)
     return CompiledQuestion(
-        question, vocabulary, phrases, columns, weights, weights * blocks[:, 0], recall, presence, poles, groups, asked
+        question, vocabulary, phrases, columns, weights, weights * blocks[:, 0], recall, presence, poles, groups, asked, hearing
     )
 
 

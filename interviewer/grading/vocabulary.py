@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Self
@@ -127,10 +127,12 @@ class Vocabulary:
         value = self.idf.get(unit, self.unseen)
         return value * _STOP_FACTOR if unit in STOP_WORDS else value
 
-    def units(self, text: str) -> Units:
-        """The text taken apart. Any string is fine."""
+    def units(self, text: str, hear: Callable[[Sequence[str]], Sequence[str]] | None = None) -> Units:
+        """The text taken apart, its words as `hear` understands them. Any string is fine."""
         folded = normalise(text)
-        sequence = words(folded)
+        sequence: Sequence[str] = words(folded)
+        if hear:
+            sequence = hear(sequence)
         distinct, pairs, concepts = self._parts(sequence)
         return Units(
             words=tuple(sequence),

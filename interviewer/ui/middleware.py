@@ -150,7 +150,7 @@ class FetchGuard:
             if len(body) > MOST_JSON:
                 await PlainTextResponse("The request is too large.\n", 413)(scope, receive, send)
                 return
-        if _names_an_address(bytes(body)):
+        if _names_an_address(bytes(body), Headers(scope=scope).get("host", "")):
             await PlainTextResponse("Files are not fetched from other addresses.\n", 400)(scope, receive, send)
             return
         replayed = False
@@ -165,8 +165,9 @@ class FetchGuard:
         await self._app(scope, replay, send)
 
 
-def _names_an_address(body: bytes) -> bool:
-    """Whether JSON holds, at any depth, an object whose `path` or `url` isn't a plain local one."""
+def _names_an_address(body: bytes, host: str) -> bool:
+    """Whether JSON holds, at any depth, an object whose `path` isn't a plain local one, or whose `url` isn't one of `host`
+    (where the front end finds the files it has uploaded)."""
     if b"path" not in body and b"url" not in body and b"\\u" not in body and b"\0" not in body:
         return False  # nearly every request; escapes and UTF-16 would hide the names
     try:
@@ -176,12 +177,24 @@ def _names_an_address(body: bytes) -> bool:
     while todo:
         value = todo.pop()
         if isinstance(value, dict):
-            if any(isinstance(value.get(name), str) and _ADDRESS.match(value[name]) for name in ("path", "url")):
+            path, url = value.get("path"), value.get("url")
+            if isinstance(path, str) and _ADDRESS.match(path):
+                return True
+            if isinstance(url, str) and _ADDRESS.match(url) and not _own(url, host):
                 return True
             todo.extend(value.values())
         elif isinstance(value, list):
             todo.extend(value)
     return False
+
+
+def _own(url: str, host: str) -> bool:
+    """Whether an address is this server's. `host` has passed the HostGuard."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(host) and parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
 class PageLanguage:
