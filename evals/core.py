@@ -20,6 +20,7 @@ from typing import Protocol, cast
 from evals import gate, reporting
 from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
 from evals.stamp import make_stamp
+from interviewer.config import without_password
 from interviewer.domain.errors import InterviewerError
 
 __all__ = ["Bar", "Chart", "Progress", "Result", "Section", "Table", "Task", "dataset_hash", "main"]
@@ -29,8 +30,10 @@ Progress = Callable[[str], None]
 #: Every task there is: its name and module. A module is imported only when its task is run, or described.
 TASKS: dict[str, str] = {
     "grading": "evals.grading",
+    "interview": "evals.interview",
     "retrieval": "evals.retrieval",
     "robustness": "evals.robustness",
+    "speed": "evals.speed",
 }
 BASELINES = Path(__file__).parent / "baselines"
 
@@ -47,7 +50,7 @@ class Task(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 a figure fell below its baseline or something is missing, 2 wrong usage."""
+    """Exit status: 0 done, 1 a figure fell below its baseline or something is missing, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = _parser(arguments).parse_args(arguments)
     task = _load(args.task)
@@ -56,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InterviewerError as error:
         print(f"evals: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nevals: stopped; what a task keeps is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
 
 
 def _load(name: str) -> Task:
@@ -84,25 +90,36 @@ def _parser(arguments: Sequence[str]) -> ArgumentParser:
 
 def _run(task: Task, args: Namespace, arguments: Sequence[str]) -> int:
     started = time.monotonic()
-    command = "python -m evals " + shlex.join(arguments)
     result = task.run(args, lambda line: print(line, file=sys.stderr, flush=True))
-    stamp = make_stamp(task.NAME, command, result, time.monotonic() - started)
+    stamp = make_stamp(task.NAME, _shown(arguments), result, time.monotonic() - started)
     out = args.out or Path("artifacts") / "evals" / task.NAME
     reporting.write(out, task.NAME, result, stamp)
     print(f"written: {out / 'report.md'}, {out / 'report.html'}, {out / 'results.json'}", file=sys.stderr)
     print(reporting.summary(result))
+    statuses = [_against_baseline(task, part, args, arguments) for part in result.measured]
+    return max(statuses)
+
+
+def _against_baseline(task: Task, result: Result, args: Namespace, arguments: Sequence[str]) -> int:
+    """Write the baseline of one thing measured, or compare with it, or neither: 0, or 1 when the gate fails."""
     path = args.baselines / (f"{task.NAME}-{result.variant}.json" if result.variant else f"{task.NAME}.json")
     if args.update_baseline:
-        gate.write_baseline(path, result, "python -m evals " + shlex.join(_repeatable(args, arguments)))
+        gate.write_baseline(path, result, _shown(_repeatable(args, arguments)))
         print(f"baseline written: {path}", file=sys.stderr)
     if not args.gate:
         return 0
     failures, notes = gate.compare(path, result)
+    name = f"{result.label}: " if result.label else ""
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {name}{note}", file=sys.stderr)
     for failure in failures:
-        print(f"FAILED {failure}")
+        print(f"FAILED {name}{failure}")
     return 1 if failures else 0
+
+
+def _shown(arguments: Sequence[str]) -> str:
+    """The command as a line for people, without passwords inside addresses."""
+    return "python -m evals " + shlex.join(without_password(word) for word in arguments)
 
 
 def _repeatable(args: Namespace, arguments: Sequence[str]) -> list[str]:

@@ -1,70 +1,76 @@
-"""How well a grader agrees with labels made by reading: `python -m evals grading`.
+"""How well graders agree with labels made by reading: `python -m evals grading`.
 
-The answers of datasets/grading_v1.jsonl were written before any threshold was chosen, in other words than the bank's
-phrasings. Thresholds and shapes are chosen on its dev questions; the figures that count are those of the test questions.
-`--external` also grades a published set, see `evals.published`.
+The dataset's dev questions are there to choose thresholds and shapes on; the figures that count are those of the test ones.
+Any number of graders are measured side by side, each with its own baseline, beside what a second careful reader reaches.
+Assessments are kept in a cache, so a run that was stopped goes on. `--external` grades a published set (`evals.published`).
 """
 
 from __future__ import annotations
 
 import json
-import time
+import math
 from argparse import ArgumentParser, Namespace
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evals.engines import add_engine_arguments, engine_kind, make_grader
-from evals.measures import auc, interval, mean_absolute_error, pearson, precision_recall_f1, spearman
-from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
+from evals import grading_report as report
+from evals.engines import add_grader_arguments, chosen_specs, make
+from evals.graded import grade_again, grade_all
+from evals.grading_figures import figures_of, sheet_of, sheet_of_second
+from evals.grading_report import SECOND, Outcome, shown
+from evals.labelled import SPLITS, Labelled, newest_dataset, of_questions, read_dataset, statements_only
+from evals.measures import Estimate
+from evals.published import Scored, add_external_arguments, external_figures, grade_external, lengths, read_external
+from evals.results import Result, Section, Table, dataset_hash
+from evals.unseen import grade_unseen
 from interviewer.config import corpus_dir
-from interviewer.domain.assessment import Assessment, Verdict
 from interviewer.domain.errors import InterviewerError
-from interviewer.domain.questions import Bank, KeyPoint, Question
-from interviewer.ports import Grader, GradingItem
+from interviewer.domain.questions import Bank
 
 if TYPE_CHECKING:
     from evals.core import Progress
+    from evals.engines import Spec
+
+__all__ = ["DATASET", "Labelled", "add_arguments", "read_dataset", "run"]
 
 NAME = "grading"
-HELP = "Agreement of a grader with hand-made labels: verdicts, scores, ranking, by kind of answer"
+HELP = "Agreement of graders with hand-made labels: verdicts, scores, ranking, calibration, by kind of answer"
 
-DATASET = Path(__file__).parent / "datasets" / "grading_v1.jsonl"
-VERDICTS = {2: Verdict.COVERED, 1: Verdict.PARTLY, 0: Verdict.MISSING, -1: Verdict.CONTRADICTED}
+DATASET = newest_dataset()
 
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """One answer with its labels per key point (2 stated, 1 touched, 0 absent, −1 stated wrongly) and overall (0–100)."""
-
-    id: str
-    question: Question
-    split: str
-    kind: str
-    lang: str
-    answer: str
-    labels: dict[str, int]
-    overall: float
-
-
-@dataclass(frozen=True, slots=True)
-class Graded:
-    """An answer with its assessment and the time that took (ms)."""
-
-    row: Labelled
-    assessment: Assessment
-    ms: float
-
-    @property
-    def score(self) -> float:
-        assert self.assessment.score is not None
-        return self.assessment.score
+#: Figures of each split that a baseline keeps, and of the test answers graded with statements only.
+GATED = (
+    "spearman",
+    "pearson",
+    "qwk",
+    "mae",
+    "ranking_accuracy",
+    "macro_f1",
+    "f1_covered",
+    "f1_partly",
+    "f1_missing",
+    "f1_contradicted",
+    "auc_stated_vs_wrong",
+    "auc_stated_vs_absent",
+    "ece",
+    "label_in_band",
+    "asr_distance",
+    "nothing_at_most_25",
+)
+GATED_BARE = ("spearman", "macro_f1", "auc_stated_vs_wrong")
+#: Endings of figures to be kept small, and of those among them that are points of 100 and not shares.
+SMALL = ("mae", "ece", "asr_distance", "retest_spread", "ungraded")
+POINTS = ("mae", "asr_distance")
+#: How far a figure may fall short of its baseline: points of 100; a share; and a model's spread when it grades again.
+_POINTS_NOISE, _SHARE_NOISE, _MODEL_SPREAD = 2.0, 0.02, 1.0
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    add_engine_arguments(parser)
+    add_grader_arguments(parser)
     parser.add_argument(
         "--dataset",
         type=Path,
@@ -73,275 +79,162 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="labelled answers as JSON lines (default: the shipped ones)",
     )
     parser.add_argument(
-        "--external",
-        type=Path,
-        metavar="CSV",
-        help="also grade a published set with the columns question_id, question, reference, answer, score, score_max",
+        "--questions", type=int, default=0, metavar="N", help="a quick look: only N questions of each split (default: all)"
     )
+    parser.add_argument("--retest", type=int, default=40, metavar="N", help="answers to grade a second time (default: 40)")
+    parser.add_argument(
+        "--worst",
+        choices=("dev", "test", "all"),
+        default="dev",
+        help="whose worst disagreements to list (default: dev; test answers are better not read by who tunes)",
+    )
+    cache = parser.add_mutually_exclusive_group()
+    cache.add_argument("--cache", type=Path, metavar="DIR", help="where assessments are kept (default: the platform's cache)")
+    cache.add_argument("--no-cache", action="store_true", help="grade everything anew and keep nothing")
+    add_external_arguments(parser)
 
 
 def run(args: Namespace, progress: Progress) -> Result:
-    """Grade everything and compare."""
-    from evals.published import table_of
+    """Grade everything and compare. Raises InterviewerError for what a person can mend."""
     from interviewer.ingest.bankfile import load_bank
 
+    if args.questions and (args.gate or args.update_baseline):
+        raise InterviewerError("a baseline is of all questions: leave out --questions")
     bank = load_bank([corpus_dir() / "bank"])
-    rows = read_dataset(args.dataset, bank)
-    grader, close = make_grader(args, bank)
-    try:
-        graded, ungraded = grade_all(rows, grader, progress)
-        bare, _ = grade_all([replace(r, question=without_phrasings(r.question)) for r in rows], grader, progress)
-        external = table_of(args.external, grader, progress) if args.external else None
-    finally:
-        close()
-    tables = [
-        _summary_table(graded, bare),
-        *(_verdict_table(part, name) for name, part in _splits(graded)),
-        _kind_table(graded),
-        *([external] if external else []),
-        _worst(graded),
-    ]
-    info = grader.info
-    figures = {
-        f"{split}_{name}": value for split, part in _splits(graded) for name, value in _figures(part).items() if value == value
-    }
-    figures |= {f"test_without_phrasings_{n}": v for n, v in _figures(_only(bare, "test")).items() if v == v and n in _KEPT}
-    return Result(
-        figures=figures,
-        dataset=dataset_hash(json.dumps([r.id, r.answer, r.labels, r.overall], ensure_ascii=False) for r in rows),
-        noise={name: 2.0 if "mae" in name else 0.02 for name in figures},
-        lower_is_better=frozenset(n for n in figures if "mae" in n),
-        tables=tuple(tables),
-        charts=(_kind_chart(graded),),
-        sections=(_note(graded, ungraded),),
-        made_by={"grader": info.name, "grader_version": info.version, "model": info.model, "prompts": info.prompt},
-        variant="" if engine_kind(args) == "builtin" else engine_kind(args),
-    )
+    rows = of_questions(read_dataset(args.dataset, bank), args.questions)
+    external = read_external(args.external, args.columns, args.score_names) if args.external else []
+    outcomes, scores = [], []
+    for spec in chosen_specs(args):
+        outcome, theirs = measure(spec, bank, rows, external, args, progress)
+        outcomes.append(outcome)
+        scores.append((outcome.label, theirs))
+    table = [external_table(args.external.name, external, scores)] if external else []
+    return assemble(outcomes, rows, args.worst, table)
 
 
-# ---------------------------------------------------------------- data
+def measure(
+    spec: Spec, bank: Bank, rows: Sequence[Labelled], external: Sequence[Scored], args: Namespace, progress: Progress
+) -> tuple[Outcome, list[float]]:
+    """What one grader makes of the rows, and its scores of the published set. Loaded and freed here: models don't fit side by
+    side."""
+    from evals.assessment_cache import AssessmentCache, default_folder, fingerprint
 
-
-def read_dataset(path: Path, bank: Bank, strict: bool = True) -> list[Labelled]:
-    """Rows with their questions; without `strict`, rows of other questions are passed over. Raises InterviewerError for a
-    row whose question or points the bank does not have."""
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        data = json.loads(line)
-        question = bank.get(data["question_id"])
-        if question is None and not strict:
-            continue
-        if question is None or {p.id for p in question.key_points} != set(data["labels"]):
-            raise InterviewerError(f"{path.name}:{number}: {data['question_id']} or its key points changed: label it again")
-        rows.append(
-            Labelled(
-                data["id"],
-                question,
-                data["split"],
-                data["kind"],
-                data["lang"],
-                data["answer"],
-                data["labels"],
-                float(data["overall"]),
-            )
-        )
-    return rows
-
-
-def without_phrasings(question: Question) -> Question:
-    """The question as a document would give it: statements alone, so that the figure says what authored phrasings bring."""
-    points = tuple(KeyPoint(p.id, p.statement, p.weight) for p in question.key_points)
-    return replace(question, key_points=points, origin="derived")
-
-
-def grade_all(rows: Sequence[Labelled], grader: Grader, progress: Progress) -> tuple[list[Graded], list[Assessment]]:
-    """(graded ones, the assessments of the others)."""
-    graded, ungraded = [], []
-    for number, row in enumerate(rows, 1):
-        started = time.perf_counter()
-        assessment = grader.grade(GradingItem(row.question, row.answer))
-        ms = 1000 * (time.perf_counter() - started)
-        if assessment.graded:
-            graded.append(Graded(row, assessment, ms))
+    name = spec.label
+    with ExitStack() as stack:
+        made = make(spec, bank)
+        stack.callback(made.close)
+        cache = None
+        if not args.no_cache:
+            cache = stack.enter_context(AssessmentCache(args.cache or default_folder(), fingerprint(made, bank)))
+        graded, ungraded = grade_all(rows, made.grader, progress, cache, name)
+        tests = statements_only(row for row in rows if row.split == "test")
+        if spec.kind == "builtin":
+            bare = grade_unseen(tests, bank, progress)
         else:
-            ungraded.append(assessment)
-        if number % 50 == 0:
-            progress(f"graded {number} of {len(rows)}")
-    return graded, ungraded
-
-
-# ---------------------------------------------------------------- figures
-
-_KEPT = ("spearman", "macro_f1", "auc_stated_vs_wrong")
-
-
-def _only(graded: Iterable[Graded], split: str) -> list[Graded]:
-    return [g for g in graded if g.row.split == split]
-
-
-def _splits(graded: Sequence[Graded]) -> list[tuple[str, list[Graded]]]:
-    return [(s, _only(graded, s)) for s in ("dev", "test")]
-
-
-def _points(graded: Iterable[Graded]) -> list[tuple[int, Verdict, float]]:
-    """(label, verdict, P(stated)) of every point."""
-    return [(g.row.labels[p.point_id], p.verdict, p.probability) for g in graded for p in g.assessment.points]
-
-
-def macro_f1(graded: Iterable[Graded]) -> float:
-    """Mean F1 over the four verdicts."""
-    points = _points(graded)
-    truth, said = [VERDICTS[p[0]] for p in points], [p[1] for p in points]
-    values = [precision_recall_f1(truth, said, v)[2] for v in Verdict]
-    return sum(v for v in values if v == v) / len(values)
-
-
-def stated_vs_wrong(graded: Iterable[Graded]) -> float:
-    """AUC of P(stated) between points fully stated and points stated wrongly."""
-    points = _points(graded)
-    return auc([p for label, _, p in points if label == 2], [p for label, _, p in points if label == -1])
-
-
-def stated_vs_absent(graded: Iterable[Graded]) -> float:
-    """AUC of P(stated) between points fully stated and points not mentioned."""
-    points = _points(graded)
-    return auc([p for label, _, p in points if label == 2], [p for label, _, p in points if label == 0])
-
-
-def score_spearman(graded: Iterable[Graded]) -> float:
-    """Rank correlation of scores with overall labels."""
-    rows = list(graded)
-    return spearman([g.score for g in rows], [g.row.overall for g in rows])
-
-
-def in_band(graded: Sequence[Graded]) -> float:
-    """Share of labels inside the band."""
-    inside = [(g.assessment.low or 0) <= g.row.overall <= (g.assessment.high or 0) for g in graded]
-    return sum(inside) / len(inside) if inside else float("nan")
-
-
-def _figures(graded: Sequence[Graded]) -> dict[str, float]:
-    scores, labels = [g.score for g in graded], [g.row.overall for g in graded]
-    return {
-        "spearman": score_spearman(graded),
-        "pearson": pearson(scores, labels),
-        "mae": mean_absolute_error(scores, labels),
-        "macro_f1": macro_f1(graded),
-        "auc_stated_vs_wrong": stated_vs_wrong(graded),
-        "auc_stated_vs_absent": stated_vs_absent(graded),
-        "label_in_band": in_band(graded),
-    }
-
-
-def _with_interval(graded: Sequence[Graded], figure: Callable[[list[Graded]], float]) -> str:
-    groups: dict[str, list[Graded]] = defaultdict(list)
-    for g in graded:
-        groups[g.row.question.id].append(g)
-    low, high = interval(groups, figure, times=200)
-    return f"{figure(list(graded)):.2f} [{low:.2f}, {high:.2f}]"
-
-
-# ---------------------------------------------------------------- tables
-
-
-def _summary_table(graded: Sequence[Graded], bare: Sequence[Graded]) -> Table:
-    rows = []
-    for name, part in (*_splits(graded), ("test, statements only", _only(bare, "test"))):
-        if not part:
-            continue
-        figures = _figures(part)
-        rows.append(
-            (
-                name,
-                len(part),
-                _with_interval(part, score_spearman),
-                _with_interval(part, macro_f1),
-                _with_interval(part, stated_vs_wrong),
-                figures["auc_stated_vs_absent"],
-                figures["mae"],
-                figures["label_in_band"],
-                sorted(g.ms for g in part)[len(part) // 2],
-            )
-        )
-    columns = (
-        "answers",
-        "n",
-        "Spearman",
-        "macro F1",
-        "AUC stated/wrong",
-        "AUC stated/absent",
-        "MAE",
-        "label in band",
-        "median ms",
+            bare, _ = grade_all(tests, made.grader, progress, cache, f"{name}, statements only")
+        scores = grade_external(external, made.grader, progress, cache) if external else []
+        retest = grade_again(graded, made.grader, args.retest)
+    if not graded:
+        reasons = sorted({a.reason or "" for a in ungraded})
+        raise InterviewerError(f"{name} graded none of {len(rows)} answers: {'; '.join(reasons[:3])}")
+    outcome = Outcome(
+        name, spec.variant, made.grader.info, tuple(graded), sheet_of(graded), sheet_of(bare), tuple(ungraded), retest
     )
-    return Table("Agreement with the labels (95 % intervals by question)", columns, tuple(rows))
+    return outcome, scores
 
 
-def _verdict_table(graded: Sequence[Graded], name: str) -> Table:
-    points = _points(graded)
-    truth, said = [VERDICTS[p[0]] for p in points], [p[1] for p in points]
-    rows = [(v.value, sum(t == v for t in truth), *precision_recall_f1(truth, said, v)) for v in Verdict]
-    return Table(f"Verdicts on {name}", ("verdict", "points", "precision", "recall", "F1"), tuple(rows))
+# ---------------------------------------------------------------- the result
 
 
-def _by_kind(graded: Sequence[Graded]) -> dict[str, list[Graded]]:
-    kinds: dict[str, list[Graded]] = defaultdict(list)
-    for g in graded:
-        kinds[g.row.kind].append(g)
-    return dict(sorted(kinds.items(), key=lambda item: -sum(g.row.overall for g in item[1]) / len(item[1])))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _kind_table(graded: Sequence[Graded]) -> Table:
-    rows = [
-        (
-            kind,
-            len(part),
-            _mean([g.row.overall for g in part]),
-            _mean([g.score for g in part]),
-            mean_absolute_error([g.score for g in part], [g.row.overall for g in part]),
-            max(g.score for g in part),
-        )
-        for kind, part in _by_kind(graded).items()
+def assemble(outcomes: Sequence[Outcome], rows: Sequence[Labelled], worst: str = "dev", more: Sequence[Table] = ()) -> Result:
+    """Everything measured, as one result; several graders are its parts."""
+    data = dataset_hash(json.dumps([r.id, r.answer, r.labels, r.overall], ensure_ascii=False) for r in rows)
+    parts = [part_of(outcome, data) for outcome in outcomes]
+    test = [(o.label, o.split("test")) for o in outcomes]
+    asked = Counter(row.split for row in rows)
+    second = {split: sheet_of_second(row for row in rows if row.split == split) for split in SPLITS}
+    with_second = [*test, *([(SECOND, second["test"])] if second["test"].rows else [])]
+    dev = [*((o.label, o.split("dev")) for o in outcomes), *([(SECOND, second["dev"])] if second["dev"].rows else [])]
+    tables = [
+        report.side_by_side("Test questions (95 % intervals by question)", with_second, asked["test"]),
+        report.side_by_side("Test questions, statements only", [(o.label, o.bare) for o in outcomes], asked["test"]),
+        report.verdict_table("Verdicts on test questions", with_second),
+        *(report.breakdown(name, f"By {name}, test questions", test) for name in report.SLICES),
+        report.source_table(outcomes),
+        report.special_table(outcomes),
+        report.retest_table(outcomes),
+        report.side_by_side("Dev questions", dev, asked["dev"]),
+        *more,
+        *(report.worst_table(outcome, worst) for outcome in outcomes),
     ]
-    return Table("By kind of answer", ("kind", "n", "label", "score", "MAE", "highest score"), tuple(rows))
+    made_by = {f"grader {n}": " ".join(str(v) for v in p.made_by.values() if v) for n, p in enumerate(parts, 1)}
+    whole = parts[0] if len(parts) == 1 else Result({}, dataset=data, made_by=made_by, parts=tuple(parts))
+    charts = (report.figures_chart(with_second), report.reliability_chart(test), report.kinds_chart(test))
+    return replace(whole, tables=tuple(tables), charts=charts, sections=(_note(outcomes, rows),))
 
 
-def _kind_chart(graded: Sequence[Graded]) -> Chart:
-    bars = []
-    for kind, part in _by_kind(graded).items():
-        bars.append(Bar(f"{kind}: label", _mean([g.row.overall for g in part])))
-        bars.append(Bar(f"{kind}: score", _mean([g.score for g in part])))
-    return Chart("Mean label and score by kind", tuple(bars), 100.0)
-
-
-def _worst(graded: Sequence[Graded]) -> Table:
-    worst = sorted(graded, key=lambda g: -abs(g.score - g.row.overall))[:20]
-    rows = tuple(
-        (g.row.id, g.row.kind, g.row.split, g.row.overall, g.score, " ".join(g.assessment.flags), _difference(g), g.row.answer)
-        for g in worst
+def part_of(outcome: Outcome, data: str) -> Result:
+    """One grader's figures as a baseline keeps them."""
+    found: dict[str, Estimate] = {}
+    for split in SPLITS:
+        figures = figures_of(outcome.split(split))
+        found |= {f"{split}_{name}": figures[name] for name in GATED if name in figures}
+    bare = figures_of(outcome.bare)
+    found |= {f"test_without_phrasings_{name}": bare[name] for name in GATED_BARE if name in bare}
+    found["ungraded"] = Estimate(len(outcome.ungraded) / (len(outcome.ungraded) + len(outcome.graded)))
+    if outcome.retest:
+        found["retest_spread"] = Estimate(outcome.retest.worst)
+    found = {name: figure for name, figure in found.items() if math.isfinite(figure.value)}
+    noise = {name: _POINTS_NOISE if name.endswith(POINTS) else _SHARE_NOISE for name in found}
+    noise |= {name: value for name, value in _exact(outcome).items() if name in found}
+    info = outcome.info
+    return Result(
+        {name: figure.value for name, figure in found.items()},
+        dataset=data,
+        noise=noise,
+        lower_is_better=frozenset(name for name in found if name.endswith(SMALL)),
+        made_by={"grader": info.name, "grader_version": info.version, "model": info.model, "prompts": info.prompt},
+        variant=outcome.variant,
+        intervals={name: (f.low, f.high) for name, f in found.items() if math.isfinite(f.low)},
+        label=outcome.label,
     )
-    return Table("Worst disagreements", ("id", "kind", "split", "label", "score", "flags", "points", "answer"), rows)
 
 
-def _difference(g: Graded) -> str:
-    return "; ".join(
-        f"{p.point_id}: {VERDICTS[g.row.labels[p.point_id]].value} → {p.verdict.value}"
-        for p in g.assessment.points
-        if VERDICTS[g.row.labels[p.point_id]] != p.verdict
-    )
+def _exact(outcome: Outcome) -> dict[str, float]:
+    """Figures that have no business to vary, for the built-in grader; a model's sums may differ in their last digits."""
+    return {"retest_spread": _MODEL_SPREAD if outcome.variant else 0.0, "ungraded": 0.01 if outcome.variant else 0.0}
 
 
-def _note(graded: Sequence[Graded], ungraded: Sequence[Assessment]) -> Section:
+def external_table(name: str, rows: Sequence[Scored], scores: Sequence[tuple[str, Sequence[float]]]) -> Table:
+    """Agreement with a published set's scores, beside what answer length alone reaches."""
+    columns = [(label, external_figures(rows, theirs), theirs) for label, theirs in scores]
+    length = external_figures(rows, lengths(rows), ranks_only=True)
+    body: list[tuple[str | float | int | None, ...]] = [
+        ("answers graded", *(sum(map(math.isfinite, theirs)) for _, _, theirs in columns), len(rows)),
+        ("questions", *(len({row.question.id for row in rows}) for _ in columns), len({row.question.id for row in rows})),
+    ]
+    for figure in columns[0][1]:
+        digits = 1 if "of 100" in figure else 2
+        body.append((figure, *(shown(found[figure], digits) for _, found, _ in columns), shown(length.get(figure), digits)))
+    title = f"Published set {name}: nothing was fitted on it"
+    return Table(title, ("figure", *(label for label, _, _ in columns), "answer length alone"), tuple(body))
+
+
+def _note(outcomes: Sequence[Outcome], rows: Sequence[Labelled]) -> Section:
+    seconds = sum(row.second is not None for row in rows)
     text = (
-        f"{len(graded)} answers graded, {len(ungraded)} ungraded. Labels by one author, written before tuning; the "
-        f"overall label is the "
-        "weighted share of stated points (touched ones count half). “Statements only” grades the same answers as if "
-        "the bank had no "
-        "accepted phrasings, contrasts or terms: what imported questions get."
+        f"{len(rows)} answers to {len({row.question.id for row in rows})} questions, labelled point by point by their author; "
+        f"{seconds} were labelled again by a second reader who saw neither those labels nor what the answer was meant to be. "
+        "That reader's agreement is the ceiling for any grader. Dev questions are for tuning; the figures that count are those "
+        "of the test questions. “Statements only” grades the same answers as if the bank had no accepted phrasings, contrasts "
+        "or terms: what imported questions get. Intervals are the middle 95 % of resamples of whole questions. Times are those "
+        "of the run that graded an answer first, on its machine."
     )
-    reasons = "; ".join(sorted({a.reason or "" for a in ungraded}))
-    return Section("What this is", text + (f"\n\nUngraded because: {reasons}" if reasons else ""))
+    for outcome in outcomes:
+        reasons = "; ".join(sorted({a.reason or "" for a in outcome.ungraded})[:3])
+        if outcome.ungraded:
+            text += (
+                f"\n\n{outcome.label} left {len(outcome.ungraded)} of {len(rows)} answers ungraded; its figures are those "
+                f"of the others, and no fair comparison when they are few. Why: {reasons}"
+            )
+    return Section("What this is", text)

@@ -1,7 +1,6 @@
-"""A result as report.md, report.html and results.json.
+"""A result as report.md with its charts beside it, report.html and results.json.
 
-The HTML stands alone: charts are inline SVG drawn here, in the page's own fonts and colours, so that Chinese labels and dark
-mode work without a plotting library. Every text is escaped. Knows nothing of tasks.
+The HTML stands alone, with the charts inside it (`evals.plots`). Every text is escaped. Knows nothing of tasks.
 """
 
 from __future__ import annotations
@@ -13,50 +12,63 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from evals.results import Bar, Chart, Result, Table
+from evals import plots
+from evals.results import Result, Table
 
 _STYLE = """
-:root { color-scheme: light dark; --bar: #3867b7; --line: #8886; }
-@media (prefers-color-scheme: dark) { :root { --bar: #7fa7ee; } }
+:root { color-scheme: light dark; --line: #8886; }
 body { font: 16px/1.5 system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; max-width: 60rem;
   margin: 2rem auto; padding: 0 1rem; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
 th, td { padding: .2rem .8rem; border-bottom: 1px solid var(--line); text-align: left; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; font: 13px system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; }
-svg text { fill: currentColor; } svg .bar { fill: var(--bar); } svg .whisker { stroke: currentColor; fill: none; }
+td { vertical-align: top; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 pre { overflow-x: auto; } dt { font-weight: 600; }
 """
 
 
 def write(out: Path, task: str, result: Result, stamp: Mapping[str, Any]) -> None:
-    """The three files in `out`, which is made if need be."""
+    """The three files, and one for each chart, in `out`, which is made if need be."""
     out.mkdir(parents=True, exist_ok=True)
     data = {
         "stamp": stamp,
         "figures": dict(result.figures),
         "noise": dict(result.noise),
+        "intervals": dict(result.intervals),
+        "parts": [
+            {"label": p.label, "variant": p.variant, "figures": dict(p.figures), "intervals": dict(p.intervals)}
+            for p in result.parts
+        ],
         "tables": [{"title": t.title, "columns": t.columns, "rows": t.rows} for t in result.tables],
     }
     text = json.dumps(_jsonable(data), indent=2, ensure_ascii=False, allow_nan=False)
     (out / "results.json").write_text(text + "\n", encoding="utf-8")
     (out / "report.md").write_text(to_markdown(task, result, stamp), encoding="utf-8")
+    for number, chart in enumerate(result.charts, 1):
+        (out / f"chart-{number}.svg").write_text(plots.standalone(chart), encoding="utf-8")
     (out / "report.html").write_text(to_html(task, result, stamp), encoding="utf-8")
 
 
 def summary(result: Result) -> str:
     """The figures, one a line, for a terminal."""
-    width = max((len(name) for name in result.figures), default=0)
-    return "\n".join(f"{name:<{width}}  {_number(value)}" for name, value in result.figures.items())
+    table = _figures(result)
+    cells = [[_value(cell) for cell in row] for row in table.rows]
+    if result.parts:
+        cells.insert(0, list(table.columns))
+    else:
+        cells = [row[:-1] for row in cells]  # the noise is the gate's
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
 
 
 def to_markdown(task: str, result: Result, stamp: Mapping[str, Any]) -> str:
-    """The report as Markdown. Charts are left to the HTML; their figures are in the tables."""
+    """The report as Markdown, which shows the charts that `write` puts beside it."""
     lines = [f"# {task}", ""]
-    lines += _markdown_table(_figures(result))
     for section in result.sections:
         lines += [f"## {section.title}", "", section.text, ""]
-    for table in result.tables:
+    for number, chart in enumerate(result.charts, 1):
+        lines += [f"## {chart.title}", "", f"![{chart.title.replace(']', ')').replace('[', '(')}](chart-{number}.svg)", ""]
+    for table in (_figures(result), *result.tables):
         lines += _markdown_table(table)
     lines += ["## Stamp", ""]
     lines += [f"- {name}: {_value(value)}" for name, value in stamp.items()]
@@ -69,41 +81,14 @@ def to_html(task: str, result: Result, stamp: Mapping[str, Any]) -> str:
     for section in result.sections:
         paragraphs = "".join(f"<p>{escape(text)}</p>" for text in section.text.split("\n\n"))
         body.append(f"<h2>{escape(section.title)}</h2>{paragraphs}")
-    body += [f"<h2>{escape(chart.title)}</h2>{bars_svg(chart)}" for chart in result.charts]
+    body += [f"<h2>{escape(chart.title)}</h2>{plots.svg(chart)}" for chart in result.charts]
     body += [_html_table(table) for table in (_figures(result), *result.tables)]
     entries = "".join(f"<dt>{escape(name)}</dt><dd>{escape(_value(value))}</dd>" for name, value in stamp.items())
     body.append(f"<h2>Stamp</h2><dl>{entries}</dl>")
     page = "\n".join(body)
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(task)}</title>'
-    return f'<!doctype html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n{page}\n</body></html>\n'
-
-
-def bars_svg(chart: Chart) -> str:
-    """Horizontal bars with their values, and whiskers where there is an interval."""
-    left, width, right, row = 300, 420, 80, 24
-    largest = max((max(bar.value, bar.high or 0.0) for bar in chart.bars if math.isfinite(bar.value)), default=0.0)
-    scale = width / ((largest if chart.maximum is None else chart.maximum) or 1.0)
-    height = row * len(chart.bars) + 8
-    marks = [_bar_svg(bar, 4 + i * row, left, width, scale) for i, bar in enumerate(chart.bars)]
-    box = f'viewBox="0 0 {left + width + right} {height}"'
-    return f'<svg {box} role="img" aria-label="{escape(chart.title)}">{"".join(marks)}</svg>'
-
-
-def _bar_svg(bar: Bar, top: int, left: int, width: int, scale: float) -> str:
-    def x(value: float) -> float:
-        return round(left + min(max(value * scale, 0.0), float(width)), 1)
-
-    middle = top + 9
-    end = x(bar.value) if math.isfinite(bar.value) else left
-    label = f'<text x="{left - 8}" y="{top + 14}" text-anchor="end">{escape(bar.label)}</text>'
-    rect = f'<rect class="bar" x="{left}" y="{top}" width="{end - left:.1f}" height="18" rx="2"/>'
-    whisker = ""
-    if bar.low is not None and bar.high is not None:
-        low, end = x(bar.low), max(x(bar.high), end)
-        ends = f"M{low} {middle - 5}v10M{x(bar.high)} {middle - 5}v10"
-        whisker = f'<path class="whisker" d="M{low} {middle}H{x(bar.high)}{ends}"/>'
-    value = f'<text x="{end + 6}" y="{top + 14}">{_number(bar.value)}</text>'
-    return label + rect + whisker + value
+    head += f"<style>{_STYLE}{plots.STYLE}</style>"
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{page}\n</body></html>\n'
 
 
 def _jsonable(value: Any) -> Any:
@@ -116,8 +101,23 @@ def _jsonable(value: Any) -> Any:
 
 
 def _figures(result: Result) -> Table:
-    rows = tuple((name, value, result.noise.get(name)) for name, value in result.figures.items())
-    return Table("Figures", ("figure", "value", "noise"), rows)
+    """The gated figures with their intervals and tolerances; those of several parts stand side by side."""
+    measured = result.measured
+    names = list(dict.fromkeys(name for part in measured for name in part.figures))
+    if result.parts:
+        rows = tuple((name, *(_with_interval(part, name) for part in measured)) for name in names)
+        return Table("Figures", ("figure", *(part.label for part in measured)), rows)
+    if result.intervals:
+        rows = tuple((name, _with_interval(result, name), result.noise.get(name)) for name in names)
+        return Table("Figures (95 % intervals)", ("figure", "value", "noise"), rows)
+    return Table("Figures", ("figure", "value", "noise"), tuple((n, result.figures[n], result.noise.get(n)) for n in names))
+
+
+def _with_interval(result: Result, name: str) -> str | float | None:
+    value, ends = result.figures.get(name), result.intervals.get(name)
+    if value is None or ends is None or not all(map(math.isfinite, ends)):
+        return value
+    return f"{_number(value)} [{_number(ends[0])}, {_number(ends[1])}]"
 
 
 def _markdown_table(table: Table) -> list[str]:
@@ -135,7 +135,8 @@ def _html_table(table: Table) -> str:
 
     head = "".join(cell("th", column) for column in table.columns)
     rows = "".join("<tr>" + "".join(cell("td", value) for value in row) + "</tr>" for row in table.rows)
-    return f"<h2>{escape(table.title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    inside = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<h2>{escape(table.title)}</h2><div class="wide"><table>{inside}</table></div>'
 
 
 def _value(value: object) -> str:

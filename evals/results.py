@@ -18,12 +18,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar; `low` and `high` are the ends of its interval."""
+    """One bar; `low` and `high` are the ends of its interval. Bars of one `series` (counted from 0) share a colour."""
 
     label: str
     value: float
     low: float | None = None
     high: float | None = None
+    series: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,27 @@ class Chart:
     title: str
     bars: tuple[Bar, ...]
     maximum: float | None = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One place on a curve, both 0–1; `low` and `high` are the ends of the interval of `y`, `count` what it stands for."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Named curves in the unit square, against the diagonal that a perfect one would follow."""
+
+    title: str
+    x_label: str
+    y_label: str
+    curves: tuple[tuple[str, tuple[Dot, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +71,10 @@ class Result:
 
     `figures` are what the gate watches; `noise` is how far a figure may fall short of its baseline (same unit; 0.02 where not
     given), `lower_is_better` names the figures to be kept small. `dataset` is a digest of the data, see `dataset_hash`.
-    `made_by` goes into the stamp: model, prompt versions, seed and whatever else decides the outcome. A task that measures
-    several models gives each its own baseline through `variant`: baselines/<task>-<variant>.json.
+    `made_by` goes into the stamp: model, prompt versions, seed and whatever else decides the outcome. `intervals` are the 95 %
+    ones of figures that have any. A task that measures several models gives each its own baseline through `variant`:
+    baselines/<task>-<variant>.json. Where it measures them in one run, each is one of `parts`, which hold figures, under its
+    `label`; the whole then has no figures of its own, and tables and charts that show the parts side by side.
     """
 
     figures: Mapping[str, float]
@@ -58,10 +82,18 @@ class Result:
     noise: Mapping[str, float] = field(default_factory=dict)
     lower_is_better: frozenset[str] = frozenset()
     tables: tuple[Table, ...] = ()
-    charts: tuple[Chart, ...] = ()
+    charts: tuple[Chart | Curves, ...] = ()
     sections: tuple[Section, ...] = ()
     made_by: Mapping[str, str | int | float | None] = field(default_factory=dict)
     variant: str = ""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    label: str = ""
+    parts: tuple[Result, ...] = ()
+
+    @property
+    def measured(self) -> tuple[Result, ...]:
+        """What has figures: the parts, or the result itself."""
+        return self.parts or (self,)
 
 
 def dataset_hash(parts: Iterable[str]) -> str:

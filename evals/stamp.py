@@ -31,8 +31,13 @@ def make_stamp(task: str, command: str, result: Result, seconds: float) -> dict[
         "seconds": round(seconds, 1),
         "hardware": hardware(),
         "python": platform.python_version(),
-        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+        "libraries": library_versions(),
     }
+
+
+def library_versions() -> dict[str, str]:
+    """The installed ones of those that results depend on."""
+    return {name: found for name in _LIBRARIES if (found := _version(name))}
 
 
 def hardware() -> str:

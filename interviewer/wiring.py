@@ -18,6 +18,7 @@ from interviewer.dialogue.wording import Wording
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank
 from interviewer.engines import load_engine
+from interviewer.engines.download import Progress
 from interviewer.grading import BuiltinGrader, ModelGrader
 from interviewer.ingest.run import IngestResult
 from interviewer.library import Library
@@ -61,7 +62,12 @@ class ModelSlot:
 
     def _load(self) -> None:
         try:
-            engine = load_engine(self._settings, allow_download=self._settings.download)
+            engine = load_engine(
+                self._settings,
+                allow_download=self._settings.download,
+                on_progress=self._downloading,
+                cancelled=lambda: self._closed,
+            )
         except InterviewerError as error:
             self.status = EngineStatus("failed", self._asked_for, str(error))
         except Exception as error:
@@ -75,6 +81,9 @@ class ModelSlot:
                     self.engine = engine
                     self.status = EngineStatus("ready", engine.info.model, engine.info.device)
         self._done.set()
+
+    def _downloading(self, progress: Progress) -> None:
+        self.status = EngineStatus("loading", self._asked_for, f"downloading, {progress}")
 
     def wait(self, timeout: float | None = None) -> EngineStatus:
         """The status once loading has ended, or after `timeout` seconds."""
@@ -101,6 +110,7 @@ class Parts:
         self._builtin_speaker = BuiltinSpeaker(wording)
         self._wording = wording
         self._graders: tuple[Bank, BuiltinGrader] | None = None
+        self._model_grader: tuple[Engine, BuiltinGrader, ModelGrader] | None = None
         self.interviews = Interviews(
             Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self.builtin_grader), store
         )
@@ -146,8 +156,12 @@ class Parts:
         return ModelSpeaker(engine, self._wording, self.prompts) if engine else self._builtin_speaker
 
     def _grader(self) -> Grader:
-        engine = self.model.engine
-        return ModelGrader(engine, self.prompts, self.builtin_grader()) if engine else self.builtin_grader()
+        engine, builtin = self.model.engine, self.builtin_grader()
+        if engine is None:
+            return builtin
+        if self._model_grader is None or self._model_grader[:2] != (engine, builtin):  # both compare by identity
+            self._model_grader = engine, builtin, ModelGrader(engine, self.prompts, builtin, bank=self.library.bank)
+        return self._model_grader[2]
 
 
 def build(settings: Settings) -> Parts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -99,6 +101,7 @@ def test_thousands_of_interviews_end_and_never_repeat(bank: Bank, prompts: Promp
         hints = [(m.question_id, m.key_point_id, m.step) for m in played.moves if m.kind is TurnKind.HINT]
         assert len(asked) == len(set(asked)) <= setup["questions"]
         assert len(probed) == len(set(probed))
+        assert max(Counter(q for q, _ in probed).values(), default=0) <= setup["follow_ups"]
         assert len(hints) == len(set(hints))
         if mode == "real":
             assert not hints
@@ -196,13 +199,78 @@ def test_asking_for_hints_in_real_mode_does_not_cost_the_question(bank: Bank, pr
     assert {m.detail for m in played.moves[2:]} == {"no-hints"}
 
 
-def test_dont_know_gets_a_hint_first_then_the_next_question(bank: Bank, prompts: PromptBook) -> None:
-    played = game(bank, prompts)
-    assert _after(played, "不知道").kind is TurnKind.HINT
-    played.candidate("真的不知道")
-    played.interviewer()
-    assert played.moves[-1].kind is TurnKind.ASK
+def test_dont_know_gets_a_hint_then_another_side_then_the_next_question(bank: Bank, prompts: PromptBook) -> None:
+    played = game(bank, prompts, follow_ups=3)
+    _after(played, *["真的不知道"] * 3)
+    hint, follow_up, left = played.moves[2:]
+    assert [hint.kind, follow_up.kind, left.kind] == [TurnKind.HINT, TurnKind.FOLLOW_UP, TurnKind.ASK]
+    assert follow_up.key_point_id not in (None, hint.key_point_id)
     assert played.state.results[0].why is EndOfQuestion.DONT_KNOW
+
+
+@pytest.mark.parametrize(
+    ("setup", "kinds"), [({"follow_ups": 0}, [TurnKind.HINT, TurnKind.ASK]), ({"mode": "real"}, [TurnKind.ASK] * 2)]
+)
+def test_another_side_is_tried_only_in_practice_and_within_the_budget(
+    bank: Bank, prompts: PromptBook, setup: dict[str, object], kinds: list[TurnKind]
+) -> None:
+    played = game(bank, prompts, **setup)
+    _after(played, "不知道", "不知道")
+    assert [m.kind for m in played.moves[2:]] == kinds
+
+
+def test_a_point_given_up_after_its_hint_is_not_asked_about_again(bank: Bank, prompts: PromptBook) -> None:
+    played = game(bank, prompts, follow_ups=3)
+    _after(played, "不知道", "不知道", *["我大概说一下自己的理解，可能不太全面"] * 3)
+    hint = played.moves[2]
+    probed = [m.key_point_id for m in played.moves if m.question_id == hint.question_id and m.kind is TurnKind.FOLLOW_UP]
+    assert len(probed) >= 2
+    assert hint.key_point_id not in probed
+
+
+def _one_question(bank: Bank) -> Bank:
+    """The bank's question with the most key points, alone."""
+    return Bank((max(bank, key=lambda q: len(q.key_points)),), bank.topics)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("mark", ["~", "!", None])
+def test_only_a_point_just_touched_is_led_into_as_such(bank: Bank, prompts: PromptBook, lang: str, mark: str | None) -> None:
+    alone = _one_question(bank)
+    heaviest = max(alone.questions[0].key_points, key=lambda p: p.weight).id
+    said = f"我先说一个方面的理解 [{mark}{heaviest}]" if mark else "我先说一个方面的理解和看法"
+    everything_else = " ".join(f"[{p.id}]" for p in alone.questions[0].key_points if p.id != heaviest)
+    touched, other = (prompts.get(name).variants[lang] for name in ("say.lead.follow-up", "say.lead.follow-up.other"))  # type: ignore[index]
+    played = game(alone, prompts, lang=lang, questions=1, follow_ups=3)
+    move = _after(played, f"{said} {everything_else}")
+    assert (move.kind, move.key_point_id) == (TurnKind.FOLLOW_UP, heaviest)
+    assert played.turns[-1].text.startswith(tuple(touched if mark else other))
+
+
+def test_what_was_touched_before_the_last_answer_is_no_longer_followed_on_from(bank: Bank, prompts: PromptBook) -> None:
+    alone = _one_question(bank)
+    first, second = sorted(alone.questions[0].key_points, key=lambda p: -p.weight)[:2]
+    played = game(alone, prompts, questions=1, follow_ups=3)
+    covered = " ".join(f"[{p.id}]" for p in alone.questions[0].key_points if p not in (first, second))
+    _after(played, f"我先说几个方面的理解 {covered} [~{first.id}] [!{second.id}]", "这一点我再补充一下自己的看法")
+    leads = [t.text for t in played.turns if t.kind is TurnKind.FOLLOW_UP]
+    assert len({m.key_point_id for m in played.moves if m.kind is TurnKind.FOLLOW_UP}) == 2
+    assert leads[0].startswith(prompts.get("say.lead.follow-up").variants["zh"])
+    assert leads[1].startswith(prompts.get("say.lead.follow-up.other").variants["zh"])
+
+
+#: Words that point back at something that was said: the candidate may not have said it.
+_POINTS_BACK = re.compile(
+    r"刚才|你说的|前面(?:说|提|讲|这|那)|[前后]一种|第一个概念|这个数差|最后那[个一]|这样分段|确认过了"
+    r"|\b(?:you(?:'ve)? (?:just )?(?:said|described|mentioned)|on (?:this|that) number|(?:first|second|later|last) method|handing work on like)\b",
+    re.IGNORECASE,
+)
+
+
+def test_a_probe_stands_alone_and_asks_one_thing(bank: Bank) -> None:
+    probes = [(f"{q.id}/{p.id}", text) for q in bank for p in q.key_points if p.probe for text in p.probe.both()]
+    assert [(where, text) for where, text in probes if _POINTS_BACK.search(text)] == []
+    assert [(where, text) for where, text in probes if len(re.findall("[?？]", text)) != 1] == []
 
 
 def test_instructions_never_advance_the_interview(bank: Bank, prompts: PromptBook) -> None:

@@ -261,7 +261,7 @@ def test_overflow_in_many_words(server: FakeServer, engine: OpenAIEngine, words:
 def test_thoughts_are_hidden(server: FakeServer, engine: OpenAIEngine) -> None:
     server.words = ["<th", "ink>the reference says", " softmax</thi", "nk>\n\n", "你", "好"]
     assert list(engine.stream(ASK)) == ["你", "好"]
-    assert server.bodies[-1]["chat_template_kwargs"] == {"enable_thinking": False}
+    assert server.bodies[-1]["chat_template_kwargs"] == {"enable_thinking": False, "thinking": False}
 
 
 # ---------------------------------------------------------------- choices

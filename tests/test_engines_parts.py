@@ -53,7 +53,17 @@ def test_pieces_of_any_length_show_the_same_text(text: str, sizes: list[int], st
         ("one <think>a</think>two", "one two"),
         ("<think>cut off", ""),
         ("1 < 2 and <thin", "1 < 2 and <thin"),
-        ("</think>kept", "</think>kept"),
+        ("</think>kept", "kept"),
+        ("<seed:think>a</seed:think>hi", "hi"),
+        ("[THINK]a[/THINK] hi", "hi"),
+        ("<|channel>thought\nhidden<channel|>hi", "hi"),
+        ("<|channel>thought\n<channel|>hi", "hi"),
+        ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>hi<|return|>", "hi"),
+        ("<|channel|>commentary<|message|>a<|end|><|start|>assistant<|channel|>final <|constrain|>x<|message|>hi", "hi"),
+        ("<|channel|>analysis<|message|>a<|channel|>final<|message|>hi", "hi"),
+        ("<|channel|>analysis<|message|>cut off", ""),
+        ("<|start|>assistant<|message|>hi<|end|><|start|>assistant<|channel|>analysis<|message|>a", "hi"),
+        ("a <|chan b", "a <|chan b"),
     ],
 )
 def test_thoughts_and_leading_space_are_dropped(text: str, shown: str) -> None:

@@ -87,7 +87,6 @@ def test_scores_in_small_batches(engine: TransformersEngine, monkeypatch: pytest
     request = ChoiceRequest(PREFIX, ENDINGS, SEVERAL_TOKENS)
     together = engine.score_choices(request)
     monkeypatch.setattr(decoding, "BATCH_TOKENS", 1)
-    monkeypatch.setattr(decoding, "PREFILL_TOKENS", 7)
     alone = engine.score_choices(request)
     assert together is not None
     assert alone is not None
@@ -107,24 +106,29 @@ def test_the_shared_prefix_is_read_once(engine: TransformersEngine, monkeypatch:
     engine.score_choices(ChoiceRequest((Message("system", "规则" * 100),), ("a?", "b?", "c?", "d?"), ONE_TOKEN))
     together = sum(tokens)
     tokens.clear()
+    decoder.prefixes.clear()
     engine.score_choices(ChoiceRequest((Message("system", "规则" * 100),), ("a?",), ONE_TOKEN))
     assert together < 1.5 * sum(tokens)
 
 
 @pytest.mark.parametrize("kind", ["sliding window", "linear attention"])
 def test_scores_with_other_kinds_of_cache(tmp_path: Path, kind: str) -> None:
-    folder = build_tiny_model(tmp_path / "model")
-    if kind == "sliding window":
-        build_tiny_model(
-            folder, use_sliding_window=True, sliding_window=16, layer_types=["sliding_attention", "full_attention"]
-        )
-    else:
-        _make_hybrid(folder)
+    folder = build_model(tmp_path / "model", kind)
     engine = TransformersEngine(str(folder))
     request = ChoiceRequest(PREFIX, ENDINGS, SEVERAL_TOKENS)
     scores = engine.score_choices(request)
     assert scores == [pytest.approx(row, rel=5e-3, abs=1e-7) for row in naive_scores(folder, request)]
     assert said(engine) == said(engine)
+
+
+def build_model(folder: Path, kind: str) -> Path:
+    """A tiny model with that kind of cache: `plain`, `sliding window` or `linear attention`."""
+    layers = ["sliding_attention", "full_attention"]
+    sliding = {"use_sliding_window": True, "sliding_window": 16, "layer_types": layers} if kind == "sliding window" else {}
+    build_tiny_model(folder, **sliding)
+    if kind == "linear attention":
+        _make_hybrid(folder)
+    return folder
 
 
 def _make_hybrid(folder: Path) -> None:

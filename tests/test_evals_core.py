@@ -14,12 +14,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evals import core, engines, gate, published, reporting, stamp
-from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
+from evals import core, gate, plots, reporting, stamp
+from evals.results import Bar, Chart, Curves, Dot, Result, Section, Table, dataset_hash
 from evals.retrieval import query_language
 from evals.retrieval_figures import summarise
 from interviewer.domain.errors import InterviewerError
-from interviewer.grading import BuiltinGrader
 
 Figures = dict[str, float]
 
@@ -42,14 +41,23 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         progress("measuring")
         if "error" in current:
             raise current["error"]
+        if current["parts"]:
+            parts = tuple(result(figures, variant=name, label=name) for name, figures in current["parts"].items())
+            return Result({}, dataset="d1", parts=parts)
         return result(current["figures"], made_by={"seed": args.seed, "model": "none"}, variant=current["variant"])
 
     module.add_arguments, module.run = add_arguments, measure  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "toy_task", module)
     monkeypatch.setitem(core.TASKS, "toy", "toy_task")
 
-    def call(figures: Figures, *options: str, variant: str = "", error: Exception | None = None) -> int:
-        current.update(figures=figures, variant=variant)
+    def call(
+        figures: Figures,
+        *options: str,
+        variant: str = "",
+        error: BaseException | None = None,
+        parts: dict[str, Figures] | None = None,
+    ) -> int:
+        current.update(figures=figures, variant=variant, parts=parts)
         if error:
             current["error"] = error
         return core.main(["toy", "--out", str(tmp_path / "out"), "--baselines", str(tmp_path / "baselines"), *options])
@@ -152,6 +160,34 @@ def test_every_registered_task_keeps_the_interface() -> None:
         assert callable(task.run)
 
 
+def test_several_things_measured_have_a_baseline_each_and_each_can_fail(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = {"": {"accuracy": 0.8}, "large": {"accuracy": 0.9}}
+    assert run({}, "--update-baseline", parts=both) == 0
+    assert {path.name for path in (tmp_path / "baselines").iterdir()} == {"toy.json", "toy-large.json"}
+    assert run({}, "--gate", parts=both) == 0
+    capsys.readouterr()
+    assert run({}, "--gate", parts={"": {"accuracy": 0.8}, "large": {"accuracy": 0.8}}) == 1
+    out = capsys.readouterr().out
+    assert "FAILED large: accuracy: 0.8000" in out
+    assert out.count("FAILED") == 1
+    written = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [(p["variant"], p["figures"]) for p in written["parts"]] == [("", {"accuracy": 0.8}), ("large", {"accuracy": 0.8})]
+
+
+def test_an_interrupted_run_says_how_to_go_on(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run({}, error=KeyboardInterrupt()) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_passwords_in_addresses_are_not_written() -> None:
+    assert (
+        core._shown(["toy", "--base-url", "http://me:secret@host/v1"])
+        == "python -m evals toy --base-url 'http://me:***@host/v1'"
+    )
+
+
 # ---------------------------------------------------------------- the report
 
 HOSTILE = '<script>alert("1")</script> & 中文 | 竖线'
@@ -162,7 +198,10 @@ def hostile() -> Result:
     return result(
         {"accuracy": 0.5, "nothing": math.nan},
         tables=(Table(HOSTILE, ("name", "n"), ((HOSTILE, 1), ("x", None), ("y", math.inf))),),
-        charts=(Chart(HOSTILE, (Bar(HOSTILE, 0.5, 0.4, 0.6), Bar("beyond", 3.0), Bar("nan", math.nan), Bar("below", -1.0))),),
+        charts=(
+            Chart(HOSTILE, (Bar(HOSTILE, 0.5, 0.4, 0.6), Bar("beyond", 3.0), Bar("nan", math.nan), Bar("below", -1.0))),
+            Curves(HOSTILE, HOSTILE, HOSTILE, ((HOSTILE, (Dot(0.25, 0.5, 0.4, 0.7, 9), Dot(0.5, math.nan))), ("none", ()))),
+        ),
         sections=(Section(HOSTILE, f"first\n\n{HOSTILE}"),),
     )
 
@@ -176,12 +215,49 @@ def test_the_page_escapes_everything_and_loads_nothing(hostile: Result) -> None:
 
 
 def test_bars_are_drawn_to_scale_inside_the_chart(hostile: Result) -> None:
-    drawing = ElementTree.fromstring(reporting.bars_svg(hostile.charts[0]))
+    drawing = ElementTree.fromstring(plots.bars_svg(hostile.charts[0]))
     widths = [float(rect.attrib["width"]) for rect in drawing.iter("rect")]
     assert widths == [210.0, 420.0, 0.0, 0.0]
-    own_scale = ElementTree.fromstring(reporting.bars_svg(Chart("t", (Bar("a", 5), Bar("b", 10)), maximum=None)))
+    own_scale = ElementTree.fromstring(plots.bars_svg(Chart("t", (Bar("a", 5), Bar("b", 10)), maximum=None)))
     assert [float(rect.attrib["width"]) for rect in own_scale.iter("rect")] == [210.0, 420.0]
-    assert ElementTree.fromstring(reporting.bars_svg(Chart("empty", ()))) is not None
+    assert ElementTree.fromstring(plots.bars_svg(Chart("empty", ()))) is not None
+
+
+def test_curves_are_drawn_to_scale(hostile: Result) -> None:
+    """The square is 380 wide from (60, 10): x = 60 + 0.25·380, y = 10 + 0.5·380; the interval runs from 0.4 to 0.7."""
+    drawing = ElementTree.fromstring(plots.curves_svg(hostile.charts[1]))  # type: ignore[arg-type]
+    (point,) = (c.attrib for c in drawing.iter("circle") if c.attrib["r"] == "9.0")
+    assert (point["cx"], point["cy"]) == ("155.0", "200.0")
+    (spread,) = (line.attrib for line in drawing.iter("line") if line.attrib["class"] == "spread")
+    assert (spread["y1"], spread["y2"]) == ("238.0", "124.0")
+
+
+def test_charts_stand_beside_the_markdown_as_files(hostile: Result, tmp_path: Path) -> None:
+    reporting.write(tmp_path, "toy", hostile, {})
+    text = (tmp_path / "report.md").read_text()
+    for number in (1, 2):
+        assert f"(chart-{number}.svg)" in text
+        root = ElementTree.parse(tmp_path / f"chart-{number}.svg").getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+
+
+def test_long_labels_are_cut_by_the_width_of_their_signs() -> None:
+    assert plots.fitted("蒸馏", 26) == "蒸馏"
+    assert plots.fitted("蒸馏模型", 30) == "蒸…"
+    assert plots.fitted("abcdef", 35) == "abcd…"
+
+
+def test_figures_of_several_stand_side_by_side() -> None:
+    parts = (
+        result({"accuracy": 0.5}, label="one", intervals={"accuracy": (0.4, 0.6)}),
+        result({"accuracy": 0.75, "error": 0.1}, label="two"),
+    )
+    text = reporting.summary(Result({}, dataset="d", parts=parts)).splitlines()
+    assert [line.split("  ")[0].strip() for line in text] == ["figure", "accuracy", "error"]
+    assert "0.500 [0.400, 0.600]" in text[1]
+    assert text[1].endswith("0.750")
+    assert text[2].split() == ["error", "–", "0.100"]
 
 
 def test_markdown_cells_stay_in_their_cells(hostile: Result) -> None:
@@ -228,34 +304,3 @@ def test_each_question_counts_once_and_what_is_not_found_counts_nothing() -> Non
 )
 def test_query_language(text: str, lang: str) -> None:
     assert query_language(text) == lang
-
-
-@pytest.mark.parametrize(
-    ("given", "kind"),
-    [
-        ([], "builtin"),
-        (["--model", "m"], "transformers"),
-        (["--base-url", "http://127.0.0.1:1/v1", "--model", "m"], "openai"),
-        (["--engine", "builtin", "--model", "m"], "builtin"),
-    ],
-)
-def test_naming_a_model_is_asking_for_it(given: list[str], kind: str) -> None:
-    parser = ArgumentParser()
-    engines.add_engine_arguments(parser)
-    assert engines.engine_kind(parser.parse_args(given)) == kind
-
-
-def test_a_published_set_is_graded_question_by_question(tmp_path: Path) -> None:
-    reference = "梯度累积把几个小批次的梯度加起来再更新一次参数。显存占用只和小批次的大小有关。"
-    answers = [(reference, 5), ("把几个小批次的梯度加起来再更新一次参数", 3), ("不知道", 0), ("", 0)]
-    rows = [f"{q},什么是梯度累积,{reference},{answer},{score},5" for q in ("1", "2") for answer, score in answers]
-    path = tmp_path / "set.csv"
-    path.write_text("\n".join([",".join(published.COLUMNS), *rows]), encoding="utf-8")
-    figures = {name: values for name, *values in published.table_of(path, BuiltinGrader(), print).rows}
-    assert figures["answers"] == [8, 8]
-    within, over_all = figures["Spearman, mean within a question"][0], figures["Spearman, all"][0]
-    assert within == pytest.approx(over_all)
-    assert within > 0.9
-    path.write_text("question,answer\n", encoding="utf-8")
-    with pytest.raises(InterviewerError, match="lacks the columns question_id"):
-        published.table_of(path, BuiltinGrader(), print)

@@ -83,6 +83,24 @@ def test_what_was_said_wrongly_is_studied_first(stored: StoredSession, bank: Ban
     assert [p.weight for p in study] == sorted((p.weight for p in study), reverse=True)
 
 
+def test_points_of_skipped_questions_are_studied_after_the_missing_ones(stored: StoredSession, bank: Bank) -> None:
+    def only(verdict: Verdict) -> Assessment:
+        judged_ = judged(stored.turns[0].question_id or "", bank, 40, verdict)
+        return replace(judged_, points=judged_.points[:2])
+
+    skipped = stored.turns[-2].question_id
+    for verdict, first in ((Verdict.MISSING, True), (Verdict.CONTRADICTED, True), (Verdict.PARTLY, False)):
+        study = build_report(replace(stored, assessments=(only(verdict),)), bank).study_next
+        assert [p.verdict is verdict and p.answered for p in study][:2] == [first, first]
+        passed_over = [p for p in study if not p.answered]
+        assert {p.question_id for p in passed_over} == {skipped}  # the others ended as sufficient or not graded
+        assert {p.verdict for p in passed_over} == {Verdict.MISSING}
+    report = build_report(replace(stored, assessments=()), bank)
+    assert "– No answer" in to_markdown(report, "en")
+    cut_off = replace(stored.turns[-1], detail="time")
+    assert build_report(replace(stored, turns=(*stored.turns[:-1], cut_off), assessments=()), bank).study_next == ()
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_markdown_is_whole_and_harmless(stored: StoredSession, bank: Bank, lang: str) -> None:
     from markdown_it import MarkdownIt
@@ -138,6 +156,9 @@ def test_the_chart_is_well_formed_and_says_what_it_shows(stored: StoredSession, 
     for lang in ("zh", "en"):
         svg = ElementTree.fromstring(topic_chart_svg(report, lang))  # type: ignore[arg-type]
         assert svg.get("aria-label")
+        assert svg.get("viewBox") is None  # letters keep their size on a phone
+        shares = [float((bar.get("width") or "").removesuffix("%")) for bar in svg.findall("rect")]
+        assert shares == [t.score for t in report.topics if t.score is not None]
         assert len(svg.findall("rect")) == sum(t.score is not None for t in report.topics)
     assert topic_chart_svg(build_report(StoredSession(stored.info, (), (), {}), bank), "zh") == ""
 

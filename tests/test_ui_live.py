@@ -255,3 +255,29 @@ def test_what_was_sent_is_no_draft_any_more(gated: ScriptedInterview) -> None:
     assert last.has_heard("sent")
     assert not last.has_heard("And why is that so?")
     assert not last.has_heard("sent, and more")
+
+
+def test_what_was_taken_is_told_by_its_ticket(gated: ScriptedInterview) -> None:
+    live = LiveInterview(gated)  # type: ignore[arg-type]
+    live.act(say("one"), ticket="draft-1")
+    assert live.snapshot.ticket == "draft-1"
+    assert live.act(say("two"), ticket="draft-2") is Outcome.BUSY
+    assert live.snapshot.ticket == "draft-1"
+    gated.gate.set()  # type: ignore[union-attr]
+    assert follow(live)[-1].ticket == "draft-1"
+
+
+def test_an_interview_that_another_process_changed_is_read_again() -> None:
+    interviews = FakeInterviews(Bank())
+    lives = LiveInterviews(interviews)  # type: ignore[arg-type]
+    live = lives.start(Setup())
+    follow(live)
+    interviews.known[live.id].outdated = True
+    interviews.known[live.id] = ScriptedInterview(live.id)
+    again = lives.get(live.id)
+    assert again is not live
+    follow(again)
+    interviews.known[live.id].outdated = True
+    del interviews.known[live.id]
+    with pytest.raises(SessionError):
+        lives.get(live.id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,16 +18,17 @@ from interviewer.config import Settings
 from interviewer.dialogue.state import EndOfQuestion
 from interviewer.domain.assessment import Assessment, Evidence, PointAssessment, Status, Verdict
 from interviewer.domain.questions import LANGS, Bank, Lang, LocalText, Reading
-from interviewer.domain.transcript import Setup, TurnKind
+from interviewer.domain.transcript import Provenance, Setup, TurnKind
+from interviewer.ingest.run import FileReport, ingest
 from interviewer.session import QuestionClosed
 from interviewer.ui.about import about_html
 from interviewer.ui.assessed import highlighted, question_view
-from interviewer.ui.history import history_html
+from interviewer.ui.history import Leaders, history_html
 from interviewer.ui.html import render
 from interviewer.ui.live import Failure, LiveInterview, Snapshot
 from interviewer.ui.report_page import report_html
 from interviewer.ui.room_view import feedback_views, room_data, who_speaks
-from interviewer.ui.setup_form import pool_note, setup_from, topic_choices, whole_number
+from interviewer.ui.setup_form import SetupForm, pool_note, setup_from, topic_choices, whole_number
 from interviewer.ui.words import texts, words_for
 from interviewer.wiring import EngineStatus
 from tests.ui_fakes import GRADER, NASTY, FakeInterviews, FakeParts, ScriptedInterview, assessment, nasty_bank, question
@@ -81,13 +84,20 @@ def test_every_text_is_used_and_every_used_text_is_there() -> None:
     source = "\n".join(p.read_text(encoding="utf-8") for p in [*UI.glob("*.py"), *UI.glob("templates/*.html")])
     source = re.sub(r'"""[\s\S]*?"""', "", source)
     used = set(re.findall(r"""words\(\s*["']([\w-]+)["'](?! ~)""", source)) | set(re.findall(r'_warn\("([\w-]+)"', source))
-    patterns = [re.sub(r"\{[^}]*\}", "*", m) for m in re.findall(r'(?:words|_warn)\(f"([^"]+)"', source)]
+    patterns = [re.sub(r"\{[^}]*\}", "*", m) for m in re.findall(r'(?:words|_warn|self)\(f"([^"]+)"', source)]
     patterns += [m + "*" for m in re.findall(r"words\('([\w-]+)' ~", source)]
     buttons = {"hint", "clarify", "skip", "end"}
     known = set(texts())
     assert used <= known, used - known
     reached = used | buttons | {k for k in known for p in patterns if p != "*" and re.fullmatch(p.replace("*", "[\\w-]+"), k)}
     assert known == reached, known - reached
+
+
+def test_no_text_is_written_twice() -> None:
+    """YAML would silently take the second."""
+    keys = re.findall(r"^([\w-]+):", (UI / "words.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(keys) == len(set(keys))
+    assert set(keys) == set(texts())
 
 
 # ---------------------------------------------------------------- the room
@@ -123,7 +133,7 @@ def test_what_is_going_on_is_always_said() -> None:
     snapshot = seen(ScriptedInterview())
     assert room_data(replace(snapshot, busy=True), EN)["rows"][-1]["typing"]
     grading = room_data(replace(snapshot, busy=True, pending="mine"), EN)["rows"]
-    assert [row["text"] for row in grading] == ["mine", EN("reading")]
+    assert [row["text"] for row in grading] == ["mine", "The interviewer is considering your answer"]
     assert room_data(replace(snapshot, busy=True, speaking="So"), EN)["rows"][-1]["text"] == "So"
     failed = room_data(replace(snapshot, failure=Failure("no memory")), EN)["rows"][-1]
     assert failed["problem"]
@@ -226,7 +236,7 @@ def test_no_text_of_a_stranger_becomes_markup(lang: Lang, settings: Settings) ->
     pages = [
         render("feedback", words, views=feedback_views(seen(interview), bank, words), quiet=False, limits=limits),
         report_html(interviews, bank, interview.id, words),  # type: ignore[arg-type]
-        history_html(interviews, bank, words),  # type: ignore[arg-type]
+        history_html(interviews, bank, words, Leaders(interviews)),  # type: ignore[arg-type]
         about_html(parts, words),  # type: ignore[arg-type]
         render("who", words, who=who, limits=limits),
         render("ingested", words, files=parts.add_documents([Path(f"{NASTY.replace('/', '')}.md")]).files, error=NASTY),
@@ -249,6 +259,64 @@ def test_topics_come_with_their_counts_and_the_pool_says_when_it_is_short() -> N
     assert pool_note(Bank(), EN, [], 5) == EN("bank_empty")
 
 
+def test_a_topic_from_a_document_says_so() -> None:
+    own = Bank((question(1), replace(question(2), topic="notes", origin="derived")), {"notes": LocalText("notes", "notes")})
+    assert topic_choices(own, EN)[1] == ("notes (1, from your document)", "notes")
+    assert topic_choices(own, ZH)[1] == ("notes（1，来自你的文档）", "notes")
+
+
+def reports(folder: Path) -> Iterator[FileReport]:
+    """Ingest's reports on documents with everything wrong with them that a person is likely to meet."""
+    whole = "## 1. 什么是缓存？\n\n答案：\n\n- **命中**：数据在缓存里，直接返回。\n"
+    texts: dict[str, bytes] = {
+        "prose.md": "只是一段话，没有题目。".encode(),
+        "empty.md": b"  \n",
+        "zeros.txt": b"a\0b\xff\xfe" * 40,
+        "control.txt": b"\x01\x02\x03\x04" * 40,
+        "twice.md": (whole + "\n" + whole.replace("缓存", "索引")).encode(),
+        "blank.md": "## 1. 什么是缓存？\n\n## 2. 什么是索引？\n\n答案：\n\n```\nx = 1\n```\n".encode(),
+        "cut.md": "## 1. 什么是缓存？\n\n答案：\n\n缓存把常用的数据放在近处，这样读取就很快，而且还能\n".encode(),
+        "odd.md": whole.encode() + b"\xff\n",
+        "many.md": "\n".join(f"## {n}. 第{n}个词是什么？\n\n答案：第{n}个词是缓存。\n" for n in range(1, 1003)).encode(),
+    }
+    for name, content in texts.items():
+        (folder / name).write_bytes(content)
+    yield from ingest([*(folder / name for name in texts), folder / "missing.md", folder]).files
+
+
+def test_what_ingest_found_wrong_is_said_in_chinese(tmp_path: Path) -> None:
+    said = [message for report in reports(tmp_path) for _, message in report.problems]
+    assert len({re.sub(r"\d+", "", message) for message in said}) >= 9
+    for message in said:
+        assert re.search("[\u4e00-\u9fff]", ZH.problem(message)), message
+        assert "question" not in ZH.problem(message)
+        assert EN.problem(message) == message
+    assert ZH.problem("question 7 has no answer") == "第 7 题没有答案"
+    assert ZH.problem("something nobody foresaw") == "something nobody foresaw"
+
+
+def test_the_set_up_comes_back_as_it_was_left(settings: Settings) -> None:
+    async def built() -> SetupForm:  # inside a running loop: outside one, Gradio makes loops of its own and never closes them
+        import gradio as gr
+
+        with gr.Blocks(analytics_enabled=False):
+            form = SetupForm(FakeParts(settings, BANK), EN)  # type: ignore[arg-type]
+            form.build()
+        return form
+
+    form = asyncio.run(built())
+    values = ["zh", "real", ["topic", "deleted since"], 3, 7, 15, False, 1]
+    changes = form.restored({"values": values, "lang": False})
+    assert changes[form.topics]["value"] == ["topic"]
+    assert (changes[form.mode], changes[form.level], changes[form.questions], changes[form.minutes]) == ("real", 3, 7, 15)
+    assert form.lang not in changes  # nobody chose it: it goes with the interface
+    assert form.restored({"values": values, "lang": True})[form.lang] == "zh"
+    assert "only 2" in str(changes[form.pool])
+    for garbage in (None, 7, {"values": 3}, {"values": [1]}, {"values": [None] * 8, "lang": 1}):
+        assert form.pool in form.restored(garbage)
+    assert form.restored({"values": ["x", 3, "topic", "y", None, 11, None, "z"]})[form.minutes] == 0
+
+
 def test_values_from_the_form_are_brought_into_range() -> None:
     assert setup_from("en", "real", ["a"], 3, 7, 15, False, 1) == Setup("en", "real", ("a",), 3, 7, 15, False, 1)
     wild = setup_from("fr", "cheat", None, "x", 10**9, -5, 1, None)
@@ -264,11 +332,23 @@ def test_a_number_box_that_is_emptied_or_mistyped_is_no_error(typed: float | Non
 def test_history_keeps_the_score_of_a_running_real_interview_to_itself() -> None:
     interviews = FakeInterviews(BANK)
     interview = interviews.add(held("real"))
-    assert "62 / 100" not in history_html(interviews, BANK, EN)  # type: ignore[arg-type]
-    assert 'data-action="resume"' in history_html(interviews, BANK, EN)  # type: ignore[arg-type]
+    assert "62 / 100" not in history_html(interviews, BANK, EN, Leaders(interviews))  # type: ignore[arg-type]
+    assert 'data-action="resume"' in history_html(interviews, BANK, EN, Leaders(interviews))  # type: ignore[arg-type]
     interview.finished = True
-    assert "62 / 100" in history_html(interviews, BANK, EN)  # type: ignore[arg-type]
-    assert 'data-action="open"' in history_html(interviews, BANK, EN)  # type: ignore[arg-type]
+    assert "62 / 100" in history_html(interviews, BANK, EN, Leaders(interviews))  # type: ignore[arg-type]
+    assert 'data-action="open"' in history_html(interviews, BANK, EN, Leaders(interviews))  # type: ignore[arg-type]
+
+
+def test_history_names_the_model_that_took_over() -> None:
+    interviews = FakeInterviews(BANK)
+    interview = interviews.add(held(finished=True))
+    led_by = Leaders(interviews)  # type: ignore[arg-type]
+    assert "built-in interviewer" in history_html(interviews, BANK, EN, led_by)  # type: ignore[arg-type]
+    spoken = replace(interview.turns[-1], provenance=Provenance("transformers", "some/<model>"))
+    interview.turns = (*interview.turns[:-1], spoken)
+    assert "built-in interviewer" in history_html(interviews, BANK, EN, led_by)  # type: ignore[arg-type]
+    interview.touched += 1
+    assert "some/&lt;model&gt;" in history_html(interviews, BANK, EN, led_by)  # type: ignore[arg-type]
 
 
 def test_the_report_waits_for_the_end_and_survives_its_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,6 +76,8 @@ class ScriptedInterview:
     calls: list[str] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     interviewer: str = "built-in"
+    outdated: bool = False
+    touched: int = 0
 
     @property
     def progress(self) -> Progress:
@@ -164,7 +166,7 @@ class FakeInterviews:
 
     def info(self, interview: ScriptedInterview) -> SessionInfo:
         status = "finished" if interview.finished else "running"
-        return SessionInfo(interview.id, interview.setup, status, AT, AT, "built-in", 1, 61.6)
+        return SessionInfo(interview.id, interview.setup, status, AT, AT + timedelta(interview.touched), "built-in", 1, 61.6)
 
 
 class FakeParts:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from interviewer import __version__
 from interviewer.cli.common import print_json, settings_from
+from interviewer.cli.doctor_models import cache_contents, fetch, suggested
 from interviewer.config import Settings, corpus_dir, without_password
 from interviewer.domain.errors import InterviewerError
 
@@ -27,24 +27,37 @@ class Check:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Examine and print; 1 when something that was asked for will not work."""
+    """Examine and print, after fetching a model where `--download` asks for it; 1 when what was asked for will not work."""
     settings = settings_from(args)
+    if settings.download and settings.engine != "openai":
+        fetch(settings)
     checks = examine(settings)
     if args.json:
         print_json([{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks])
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:
-            print(f"{'ok ' if check.ok else 'BAD'}  {check.name:<{width}}  {check.detail}")
+            detail = check.detail.replace("\n", "\n" + " " * (width + 7))
+            print(f"{'ok ' if check.ok else 'BAD'}  {check.name:<{width}}  {detail}")
     return 0 if all(check.ok for check in checks) else 1
 
 
 def examine(settings: Settings) -> list[Check]:
     """Every check, each caught on its own, so that one broken part doesn't hide the others."""
-    parts = (_program, _packages, _hardware, _data, _database, _bank, _encoder, _models, _interviewer)
+    parts: dict[str, Callable[[Settings], str]] = {
+        "program": _program,
+        "packages": _packages,
+        "hardware": _hardware,
+        "data": _data,
+        "database": _database,
+        "bank": _bank,
+        "encoder": _encoder,
+        "models": cache_contents,
+        "suggested model": suggested,
+        "interviewer": _interviewer,
+    }
     out = []
-    for part in parts:
-        name = part.__name__.strip("_")
+    for name, part in parts.items():
         try:
             out.append(Check(name, True, part(settings)))
         except InterviewerError as error:
@@ -114,14 +127,6 @@ def _encoder(settings: Settings) -> str:
     index = Library(settings).index
     why = "needs no download" if settings.encoder == "builtin" else "INTERVIEWER_ENCODER asks for it"
     return f"{settings.encoder} ({why}), {index.encoder.dim} dimensions, {len(index.passages)} passages in {settings.index_dir}"
-
-
-def _models(_: Settings) -> str:
-    """Models in the hub cache, read from its folder names: nothing is loaded and nothing is asked of a hub."""
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    names = sorted(path.name.removeprefix("models--").replace("--", "/") for path in cache.glob("models--*"))
-    return f"{', '.join(names) if names else 'none'} in the hub cache ({cache})"
 
 
 def _interviewer(settings: Settings) -> str:

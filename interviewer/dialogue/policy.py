@@ -112,10 +112,13 @@ def _probe_or_leave(state: State, thread: Thread, question: Question, material: 
 def _after_dont_know(state: State, thread: Thread, question: Question, material: Material) -> Move:
     if thread.answers:  # it answers a follow-up: that point is given up, another may be tried
         return _probe_or_leave(state, thread, question, material)
-    if state.setup.mode == "practice" and thread.dont_knows == 1:
-        hint = _next_hint(thread, question)
+    if state.setup.mode == "practice":
+        hint = _next_hint(thread, question) if thread.dont_knows == 1 else None
         if hint is not None:
             return Move(TurnKind.HINT, question.id, hint[0], step=hint[1], detail=f"step {hint[1]}", cause=state.owed)
+        other = follow_up_target(thread, question)
+        if other is not None and state.setup.follow_ups and not thread.follow_ups and not _too_late(state):  # once
+            return Move(TurnKind.FOLLOW_UP, question.id, other.id, cause=state.owed)
     return _ask_next(state, material, EndOfQuestion.DONT_KNOW)
 
 
@@ -180,8 +183,9 @@ def open_points(thread: Thread, question: Question) -> list[KeyPoint]:
 
 
 def follow_up_target(thread: Thread, question: Question) -> KeyPoint | None:
-    """The point the next follow-up is aimed at: the heaviest open one that has a probe and was not probed yet."""
-    return next((p for p in open_points(thread, question) if p.probe and p.id not in thread.probed), None)
+    """The point the next follow-up is aimed at: the heaviest open one that has a probe, was not probed yet and not given up."""
+    past = {*thread.probed, *thread.given_up}
+    return next((p for p in open_points(thread, question) if p.probe and p.id not in past), None)
 
 
 def _next_hint(thread: Thread, question: Question) -> tuple[str, int] | None:

@@ -147,7 +147,8 @@ class ModelSpeaker:
             asked = self._wording.wordings(move, scene)[0]
             return self._prompts.render("speak.clarify", lang, question=asked, rephrasing=self._wording.rephrasing(move, scene))
         passages = "\n".join(f"- {hit.passage.text}" for hit in scene.passages) or "-"
-        return self._prompts.render("speak.follow-up", lang, answer=scene.answer[-1500:], passages=passages, probe=line.body)
+        prompt = "speak.follow-up" if scene.follows_on(move) else "speak.follow-up.other"
+        return self._prompts.render(prompt, lang, answer=scene.answer[-1500:], passages=passages, probe=line.body)
 
     def _guard(self, move: Move, scene: Scene, line: Line) -> Guard:
         question = scene.question(move)

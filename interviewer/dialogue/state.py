@@ -46,13 +46,16 @@ class EndOfInterview(StrEnum):
 class Thread:
     """One question under discussion. `probed` and `hints` hold key point ids; a point's hints are counted in order.
 
-    `target` is the point the interviewer last aimed at. `silences` are counted since the last answer.
+    `target` is the point the interviewer last aimed at. `silences` are counted since the last answer. `before` is what the
+    grader had made of the answer without its last part; `given_up` are points the candidate said not to know when asked.
     """
 
     question_id: str
     answers: int = 0
     assessment: Assessment | None = None
+    before: Assessment | None = None
     probed: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
     generic_probes: int = 0
     hints: Mapping[str, int] = field(default_factory=dict)
     clarified: int = 0
@@ -144,9 +147,13 @@ def _heard(state: State, turn: Turn, assessment: Assessment | None) -> State:
     if thread is None:  # only END can be said before the first question
         return replace(state, owed=turn.kind)
     if turn.kind is TurnKind.ANSWER:
-        thread = replace(thread, answers=thread.answers + 1, assessment=assessment or thread.assessment, silences=0)
+        before, after = thread.assessment, assessment or thread.assessment
+        thread = replace(thread, answers=thread.answers + 1, before=before, assessment=after, silences=0)
     elif turn.kind is TurnKind.DONT_KNOW:
-        thread = replace(thread, dont_knows=thread.dont_knows + 1, assessment=assessment or thread.assessment)
+        given_up = (*thread.given_up, thread.target) if thread.target else thread.given_up
+        thread = replace(
+            thread, dont_knows=thread.dont_knows + 1, assessment=assessment or thread.assessment, given_up=given_up
+        )
     elif turn.kind is TurnKind.SILENCE:
         thread = replace(thread, silences=thread.silences + 1)
     return replace(state, thread=thread, owed=turn.kind)
@@ -195,6 +202,18 @@ def _with_result(state: State, turn: Turn) -> tuple[Result, ...]:
     assessment = state.thread.assessment
     score = assessment.score if assessment is not None and assessment.graded else None
     return (*state.results, Result(state.thread.question_id, score, EndOfQuestion(why)))
+
+
+def verdict_on(assessment: Assessment | None, point_id: str) -> Verdict:
+    """What was made of one point; missing when nothing was graded."""
+    point = assessment.point(point_id) if assessment else None
+    return point.verdict if point else Verdict.MISSING
+
+
+def just_touched(thread: Thread, point_id: str) -> bool:
+    """Whether the candidate's last answer, rightly or wrongly, got to a point that the answers before it had not."""
+    now = verdict_on(thread.assessment, point_id)
+    return now is not Verdict.MISSING and now is not verdict_on(thread.before, point_id)
 
 
 def heard_points(thread: Thread) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from interviewer.dialogue.policy import Move
-from interviewer.dialogue.state import EndOfQuestion, State, heard_points
+from interviewer.dialogue.state import EndOfQuestion, State, heard_points, just_touched
 from interviewer.domain.questions import Bank, Hit, Lang, Question
 from interviewer.domain.text import CJK_RUN
 from interviewer.domain.transcript import TurnKind
@@ -43,6 +43,13 @@ class Scene:
 
     def question(self, move: Move) -> Question | None:
         return self.bank.get(move.question_id) if move.question_id else None
+
+    def follows_on(self, move: Move) -> bool:
+        """Whether a follow-up takes up what the candidate has just said, and isn't about something not mentioned."""
+        thread = self.state.thread
+        if move.cause is not TurnKind.ANSWER or thread is None or move.key_point_id is None:
+            return False
+        return just_touched(thread, move.key_point_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +141,17 @@ class Wording:
 
     def _follow_up(self, move: Move, scene: Scene) -> Line:
         lang = scene.state.setup.lang
-        lead = self._say("say.lead.after-dont-know" if move.cause is TurnKind.DONT_KNOW else "say.lead.follow-up", scene)
+        lead = self._say(self._follow_up_lead(move, scene), scene)
         question = scene.question(move)
         if question is not None and move.key_point_id:
             return Line(lead.text, question.point(move.key_point_id).probe.get(lang), lead.label)
         generic = self._say("say.follow-up.generic", scene)
         return Line(lead.text, generic.text, generic.label)
+
+    def _follow_up_lead(self, move: Move, scene: Scene) -> str:
+        if move.cause is TurnKind.DONT_KNOW:
+            return "say.lead.after-dont-know"
+        return "say.lead.follow-up" if scene.follows_on(move) else "say.lead.follow-up.other"
 
     def _hint(self, move: Move, scene: Scene) -> Line:
         lang = scene.state.setup.lang

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from interviewer.engines.decoding import Row
+from interviewer.engines.rows import Row
 
 #: Share of probability on tokens that could begin several choices, above which the list is of no use.
 AMBIGUOUS = 0.01

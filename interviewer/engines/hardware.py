@@ -5,6 +5,7 @@ Knows sizes in bytes and nothing of any model family. Importing it loads no torc
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ _BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """The devices found. `free` is bytes that can be used now: of the accelerators together, else of main memory."""
+    """The devices found. `free` is bytes that can be used now: of the accelerators together, else of main memory.
+
+    `threads` counts processor cores.
+    """
 
     device: DeviceKind
     name: str
@@ -48,7 +52,7 @@ def detect() -> Hardware:
     """The best device torch can use here."""
     import torch
 
-    memory, threads = free_memory(), torch.get_num_threads()
+    memory, threads = free_memory(), cores()
     if torch.cuda.is_available():
         count = torch.cuda.device_count()
         free = sum(torch.cuda.mem_get_info(index)[0] for index in range(count))
@@ -69,7 +73,7 @@ def describe() -> str:
         return (
             f"{many}{found.name}, {found.free / GIB:.1f} GiB free on the device; {found.memory_free / GIB:.1f} GiB memory free"
         )
-    return f"{found.name}, {found.threads} threads, {found.free / GIB:.1f} GiB memory free; no CUDA device" + (
+    return f"{found.name}, {found.threads} cores, {found.free / GIB:.1f} GiB memory free; no CUDA device" + (
         "" if found.device == "cpu" else ", using MPS"
     )
 
@@ -122,6 +126,14 @@ def free_memory(read: Callable[[Path], str | None] | None = None) -> int:
         cached = _field(read(Path("/sys/fs/cgroup/memory.stat")) or "", "inactive_file")
         available = min(available, max(0, int(limit) - int(used) + cached))
     return available
+
+
+def cores() -> int:
+    """Processor cores this process may use. (What torch says changes with what other libraries set.)"""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
 
 
 def _field(stat: str, name: str) -> int:

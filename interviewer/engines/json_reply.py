@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from interviewer.domain.errors import EngineError
-from interviewer.engines.streams import THINK_CLOSE, Deadline
+from interviewer.engines.streams import Deadline
+from interviewer.engines.thinking import THINK_CLOSE
 from interviewer.ports import ChatRequest, Message
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -9,16 +9,14 @@ import hashlib
 import json
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
 from interviewer.domain.errors import EngineUnavailable
+from interviewer.engines.download import WEIGHTS, Progress, download_model
 
-_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
-_TEXT_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken"]
-#: Second copies of the weights in other formats.
-_NOT_NEEDED = ["original/*", "onnx/*", "openvino/*", "consolidated*", "*.gguf", "*.h5", "*.msgpack"]
 _HASHED = 1 << 20
 
 
@@ -32,8 +30,17 @@ class ModelFolder:
     parameters: int
 
 
-def find_model(name: str, *, allow_download: bool = False) -> ModelFolder:
-    """The folder of the model called `name` (a folder or a hub name). Raises EngineUnavailable with one clear line."""
+def find_model(
+    name: str,
+    *,
+    allow_download: bool = False,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> ModelFolder:
+    """The folder of the model called `name` (a folder or a hub name). Raises EngineUnavailable with one clear line.
+
+    The last two are for the download: told how far it is, and asked whether to stop.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _inspect(folder.resolve(), folder.resolve().name, None)
@@ -41,7 +48,17 @@ def find_model(name: str, *, allow_download: bool = False) -> ModelFolder:
         raise EngineUnavailable(f"{name} is a file; name the folder that holds config.json and the weights")
     if _looks_like_path(name):
         raise EngineUnavailable(f"there is no folder {name}")
-    folder = _from_hub(name, allow_download)
+    found = _cached_folder(name)
+    problem = _what_is_missing(found) if found else ""
+    if found and not problem:
+        return _inspect(found, name, found.name)
+    if not allow_download:
+        here = f"only partly in the model cache ({problem})" if found else "neither a folder nor in the model cache"
+        raise EngineUnavailable(
+            f"{name} is {here}, and nothing is downloaded without being asked for: run `interviewer doctor --model {name} "
+            f"--download` or `hf download {name}` first, or name a folder that holds the model"
+        )
+    folder = download_model(name, on_progress, cancelled)
     return _inspect(folder, name, folder.name)
 
 
@@ -49,57 +66,57 @@ def _looks_like_path(name: str) -> bool:
     return name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1 or Path(name).is_absolute()
 
 
-def _from_hub(name: str, allow_download: bool) -> Path:
+def find_cached(name: str) -> ModelFolder | None:
+    """The model called `name` if all of it is in the local cache. Asks nothing of a network."""
+    folder = _cached_folder(name)
+    try:
+        return _inspect(folder, name, folder.name) if folder else None
+    except EngineUnavailable:
+        return None
+
+
+def _cached_folder(name: str) -> Path | None:
+    """Where the cache keeps the model, maybe not all of it. Raises EngineUnavailable for what can't be a name."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, IncompleteSnapshotError, LocalEntryNotFoundError
 
     try:
-        found = Path(snapshot_download(name, local_files_only=True))
+        return Path(snapshot_download(name, local_files_only=True))
     except HFValidationError:
         raise EngineUnavailable(f"{name!r} is neither a folder nor a model name (like owner/model)") from None
+    except IncompleteSnapshotError as error:
+        # The hub's client misses any file of the repository, also pictures and other formats; what we need is looked at below.
+        return Path(error.snapshot_path)
     except LocalEntryNotFoundError:
-        found = None
-    if found and _weight_files(found):
-        return found
-    if not allow_download:
-        raise EngineUnavailable(
-            f"{name} is neither a folder nor in the model cache, and nothing is downloaded without being asked for: "
-            f"run `hf download {name}` first, or name a folder that holds the model"
-        )
-    return _download(name)
+        return None
 
 
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(name, allow_patterns=[*_TEXT_FILES, "*.safetensors"], ignore_patterns=_NOT_NEEDED))
-        if not _weight_files(folder):
-            snapshot_download(name, allow_patterns=["pytorch_model*.bin"])
-        return folder
-    except GatedRepoError:
-        raise EngineUnavailable(
-            f"{name} asks for its licence to be accepted: do so on its page, then `hf auth login`"
-        ) from None
-    except RepositoryNotFoundError:
-        raise EngineUnavailable(f"the model hub knows no model {name}") from None
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EngineUnavailable(f"could not download {name}: {reason}") from error
+def _what_is_missing(folder: Path) -> str:
+    """The first thing a model's folder lacks, in words; empty when it is all there."""
+    if not (folder / "config.json").is_file():
+        return "config.json is missing"
+    if not _weight_files(folder):
+        return "no weights (*.safetensors or pytorch_model.bin)"
+    for index in sorted(folder.glob("*.safetensors.index.json")):
+        try:
+            named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return f"{index.name} can't be read"
+        for file in sorted(map(str, named)):
+            if not (folder / file).is_file():
+                return f"{file} is missing"
+    return ""
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    return next((files for pattern in _WEIGHTS if (files := sorted(folder.glob(pattern)))), [])
+    return next((files for pattern in WEIGHTS if (files := sorted(folder.glob(pattern)))), [])
 
 
 def _inspect(folder: Path, name: str, revision: str | None) -> ModelFolder:
-    if not (folder / "config.json").is_file():
-        raise EngineUnavailable(f"{folder} holds no model: config.json is missing")
+    if problem := _what_is_missing(folder):
+        raise EngineUnavailable(f"{folder} holds no whole model: {problem}")
     files = _weight_files(folder)
-    if not files:
-        raise EngineUnavailable(f"{folder} holds no weights: *.safetensors (or pytorch_model.bin) is missing")
     try:
         parameters = sum(_count(file) for file in files)
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:

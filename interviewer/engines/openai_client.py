@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from interviewer.domain.errors import EngineError, EngineUnavailable
 from interviewer.engines.openai_errors import is_overflow, reason_of, translate
 from interviewer.engines.streams import Deadline
+from interviewer.engines.thinking import SWITCHES
 from interviewer.ports import ChatRequest, EngineInfo, Message
 
 CONNECT_SECONDS = 10.0
@@ -24,7 +25,7 @@ _OPTIONAL = ("seed", "top_p", "temperature", "chat_template_kwargs")
 #: What a caller can do without, by the name that a refusal gives it.
 _CALLERS = ("response_format", "logprobs")
 #: Understood by vLLM, SGLang, llama.cpp and transformers serve, ignored by most others.
-_NO_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}
+_NO_THINKING = {"chat_template_kwargs": dict(SWITCHES)}
 #: The client library describes the machine, and the account, in these; a local server needs none of them.
 _UNSENT_HEADERS = (
     "X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch", "X-Stainless-Runtime",

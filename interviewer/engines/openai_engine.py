@@ -19,6 +19,7 @@ from interviewer.engines.json_reply import ask_for_json
 from interviewer.engines.loop import BackgroundLoop
 from interviewer.engines.openai_client import Refused, Server
 from interviewer.engines.streams import Deadline, visible
+from interviewer.engines.thinking import after_thought
 from interviewer.ports import ChatRequest, ChoiceRequest, EngineInfo, Message
 
 T = TypeVar("T")
@@ -114,7 +115,7 @@ class OpenAIEngine:
             except Refused:
                 self._json_modes = tuple(other for other in self._json_modes if other != mode) or JSON_MODES[-1:]
             else:
-                return "".join(visible([reply], request.stop))
+                return "".join(visible([after_thought(reply)], request.stop))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         with self._closing_said_clearly():

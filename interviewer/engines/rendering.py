@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from interviewer.engines.streams import THINK_CLOSE, THINK_OPEN
+from interviewer.engines.thinking import MARKS, SWITCHES, without_thought
 from interviewer.ports import Message
 
 #: For a model without a chat template: what stands before each message, and where its reply would run into the next one.
@@ -27,7 +27,7 @@ class Renderer:
         self.has_template = bool(tokenizer.chat_template)
         added = [(token.content, token.special) for token in tokenizer.added_tokens_decoder.values()]
         control = [text for text, special in added if len(text.strip()) > 1 and (special or _MARK.fullmatch(text))]
-        longest_first = sorted({*control, THINK_OPEN, THINK_CLOSE}, key=len, reverse=True)
+        longest_first = sorted({*control, *MARKS}, key=len, reverse=True)
         self._control = re.compile("|".join(map(re.escape, longest_first)))
         # The first call settles the tokenizer's truncation and padding; doing so beside another thread's call would fail.
         self.encode("")
@@ -42,10 +42,7 @@ class Renderer:
         safe = [{"role": message.role, "content": self.defuse(message.content)} for message in messages]
         if not self.has_template:
             return "".join(f"{_PLAIN_NAMES[m['role']]}: {m['content']}\n\n" for m in safe) + "Assistant:"
-        prompt = self._templated(safe)
-        if prompt.rstrip().endswith(THINK_OPEN):  # a template that always opens a thought: close it again
-            prompt = f"{prompt.rstrip()}\n\n{THINK_CLOSE}\n\n"
-        return prompt
+        return without_thought(self._templated(safe))
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a rendered text. A template writes its own beginning-of-text token; without one the tokenizer does."""
@@ -72,10 +69,7 @@ class Renderer:
             return self._apply(_folded(messages))
 
     def _apply(self, messages: list[dict[str, str]]) -> str:
-        # Templates ignore variables they don't know, so the switch is passed to all of them.
-        return str(
-            self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, enable_thinking=False)
-        )
+        return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **SWITCHES))
 
 
 def _folded(messages: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from interviewer.domain.errors import EngineTimeout
-
-THINK_OPEN = "<think>"
-THINK_CLOSE = "</think>"
+from interviewer.engines.thinking import ThoughtFilter, overlap
 
 #: What a byte-level tokenizer's decoder writes for a character whose bytes are not all there yet.
 _INCOMPLETE = "\ufffd"
@@ -59,52 +57,6 @@ class Detokenizer:
         return after[len(before) :]
 
 
-def _overlap(text: str, mark: str) -> int:
-    """Length of the longest end of `text` that is a proper beginning of `mark`."""
-    for size in range(min(len(text), len(mark) - 1), 0, -1):
-        if text.endswith(mark[:size]):
-            return size
-    return 0
-
-
-class ThinkFilter:
-    """Drops `<think>…</think>` (also unclosed, also with tags split over pieces) and white space before the first word."""
-
-    def __init__(self) -> None:
-        self._hidden = False
-        self._started = False
-        self._pending = ""
-
-    def feed(self, piece: str) -> str:
-        self._pending += piece
-        shown: list[str] = []
-        while (at := self._pending.find(mark := self._mark)) >= 0:
-            if not self._hidden:
-                shown.append(self._pending[:at])
-            self._pending = self._pending[at + len(mark) :]
-            self._hidden = not self._hidden
-        keep = len(self._pending) - _overlap(self._pending, mark)
-        if not self._hidden:
-            shown.append(self._pending[:keep])
-        self._pending = self._pending[keep:]
-        return self._trimmed("".join(shown))
-
-    def finish(self) -> str:
-        """What was held back in case it became a tag."""
-        rest, self._pending = self._pending, ""
-        return "" if self._hidden else self._trimmed(rest)
-
-    @property
-    def _mark(self) -> str:
-        return THINK_CLOSE if self._hidden else THINK_OPEN
-
-    def _trimmed(self, text: str) -> str:
-        if not self._started:
-            text = text.lstrip()
-            self._started = bool(text)
-        return text
-
-
 class StopFilter:
     """Ends the text before the first stop string, holding back just what could still become one."""
 
@@ -121,7 +73,7 @@ class StopFilter:
         if found:
             self.stopped, self._pending = True, ""
             return text[: min(found)]
-        keep = len(text) - max((_overlap(text, stop) for stop in self._stops), default=0)
+        keep = len(text) - max((overlap(text, stop) for stop in self._stops), default=0)
         self._pending = text[keep:]
         return text[:keep]
 
@@ -132,7 +84,7 @@ class StopFilter:
 
 def visible(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     """The pieces a person may see: thoughts dropped, ended before the first of `stops`; never an empty piece."""
-    think, stop = ThinkFilter(), StopFilter(stops)
+    think, stop = ThoughtFilter(), StopFilter(stops)
     for piece in pieces:
         if text := stop.feed(think.feed(piece)):
             yield text

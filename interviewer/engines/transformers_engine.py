@@ -13,21 +13,27 @@ from typing import Any
 from interviewer.domain.errors import ContextOverflow, EngineError, EngineUnavailable
 from interviewer.engines import hardware
 from interviewer.engines.choices import Spot, normalised, plan_rows
-from interviewer.engines.decoding import CausalDecoder, Row, Sampling
+from interviewer.engines.decoding import CausalDecoder, Sampling
 from interviewer.engines.json_reply import ask_for_json
 from interviewer.engines.locate import ModelFolder, find_model
 from interviewer.engines.rendering import Renderer
-from interviewer.engines.streams import THINK_CLOSE, THINK_OPEN, Deadline, Detokenizer, visible
+from interviewer.engines.rows import Row
+from interviewer.engines.streams import Deadline, Detokenizer, visible
+from interviewer.engines.thinking import MARKS
 from interviewer.ports import ChatRequest, ChoiceRequest, EngineInfo, Message
 
 #: Tokenizers without a known limit carry a huge number instead.
 _NO_LIMIT = 10**9
+#: What was read is kept for later prompts in this share of the memory free once the model is loaded, up to a most in bytes.
+_PREFIX_SHARE, _PREFIX_MOST = 16, 4 * hardware.GIB
 
 
 class TransformersEngine:
     """Loads the model when made (seconds to minutes). Raises EngineUnavailable with one clear line when it can't.
 
-    `dtype` and `device_map` are transformers' own and override what the hardware suggests.
+    `dtype` and `device_map` are transformers' own and override what the hardware suggests. `prefix_bytes` bounds the memory
+    for what was read of earlier prompts, so that it need not be read again: by default a sixteenth of what is free once the
+    model is loaded, at most 4 GiB; 0 keeps nothing. It changes how soon a reply comes, never the reply.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class TransformersEngine:
         allow_download: bool = False,
         dtype: hardware.Dtype | None = None,
         device_map: str | dict[str, str] | None = None,
+        prefix_bytes: int | None = None,
     ) -> None:
         found = find_model(model, allow_download=allow_download)
         plan = hardware.plan(found.parameters, hardware.detect())
@@ -45,8 +52,10 @@ class TransformersEngine:
         self._tokenizer = tokenizer
         self._renderer = Renderer(tokenizer)
         self._defaults = loaded.generation_config
-        self._dropped = frozenset(tokenizer.all_special_ids) - _ids(tokenizer, (THINK_OPEN, THINK_CLOSE))
-        self._decoder: CausalDecoder | None = CausalDecoder(loaded, _stop_tokens(loaded, tokenizer))
+        self._dropped = frozenset(tokenizer.all_special_ids) - _ids(tokenizer, tuple(MARKS))
+        if prefix_bytes is None:
+            prefix_bytes = min(_PREFIX_MOST, hardware.detect().free // _PREFIX_SHARE)
+        self._decoder: CausalDecoder | None = CausalDecoder(loaded, _stop_tokens(loaded, tokenizer), prefix_bytes)
         self._info = EngineInfo(
             name="transformers",
             model=found.name,
@@ -131,6 +140,9 @@ class TransformersEngine:
             raise
         except Exception as error:  # a model's code, or its template, can raise anything
             if _is_out_of_memory(error):
+                if (decoder := self._decoder) is not None:
+                    decoder.prefixes.clear()
+                    _give_memory_back()
                 line = f"out of memory running {self._info.model}: use a smaller model or shorter texts"
                 raise EngineUnavailable(line) from error
             raise EngineError(f"{self._info.model} failed: {_first_line(error)}") from error

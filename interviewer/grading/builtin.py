@@ -21,6 +21,7 @@ from interviewer.domain.assessment import (
 from interviewer.domain.questions import Bank, Question
 from interviewer.domain.text import tokens
 from interviewer.grading import scoring
+from interviewer.grading.claims import ClaimModel, load_claims
 from interviewer.grading.compiled import CompiledQuestion, compile_question
 from interviewer.grading.evidence import quote
 from interviewer.grading.gates import Judged, judge_scope
@@ -33,7 +34,7 @@ from interviewer.grading.vocabulary import Vocabulary, words
 from interviewer.grading.windows import windows
 from interviewer.ports import GradingItem
 
-VERSION = "1"
+VERSION = "2"
 #: Compiled questions kept; a bank has some hundreds at most, a batch may bring any number.
 _KEPT = 512
 #: Below this share of the answer's content in the question's vocabulary, with no point touched, it is about something else.
@@ -56,9 +57,11 @@ class Reading:
 class BuiltinGrader:
     """A `Grader`. Without a bank every word is equally telling and no concept has two names: weaker, still sound."""
 
-    def __init__(self, bank: Bank | None = None) -> None:
+    def __init__(self, bank: Bank | None = None, claims: ClaimModel | None = None) -> None:
+        """`claims` in place of the shipped claim model: for measuring on questions that it must not have seen."""
         self._vocabulary = Vocabulary.from_bank(bank) if bank else Vocabulary()
         self._shape = BankShape.of(bank) if bank else None
+        self._claims = claims or load_claims()
         self._compile = lru_cache(maxsize=_KEPT)(self._compiled)
 
     @property
@@ -82,7 +85,8 @@ class BuiltinGrader:
         compiled, reference = self._compile(item.question)
         found = windows(judged.text, judged.spans)
         units = [compiled.heard(w.text) for w in found]
-        matches, verbatim = compare(compiled.vocabulary, judged, match_points(compiled, found, units, judged.lists), reference)
+        matches = match_points(compiled, found, units, self._claims, judged.lists)
+        matches, verbatim = compare(compiled.vocabulary, judged, matches, reference)
         flags = list(judged.flags)
         if verbatim:
             flags.append("verbatim")

@@ -48,10 +48,13 @@ class Calibration:
         weights = [np.array([data[m]["weights"].get(n, 0.0) for n in NAMES], dtype=np.float32) for m in ("about", "right")]
         return cls(weights[0], data["about"]["bias"], weights[1], data["right"]["bias"])
 
+    def log_odds(self, features: Floats) -> tuple[Floats, Floats]:
+        """[…, features] → […] that the stretch is about the point, and […] that it takes the right side."""
+        return features @ self.about + self.about_bias, features @ self.right + self.right_bias
+
     def probabilities(self, features: Floats) -> Floats:
         """[…, features] → […, 3] in the order of `CLASSES`, summing to 1."""
-        about = _sigmoid(features @ self.about + self.about_bias)
-        right = _sigmoid(features @ self.right + self.right_bias)
+        about, right = map(_sigmoid, self.log_odds(features))
         result: Floats = np.stack([about * right, about * (1 - right), 1 - about], axis=-1).astype(np.float32)
         return result
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import pstdev
 from typing import Any, Self
 
 from interviewer.grading.calibration import KNOWLEDGE, Knowledge
@@ -56,12 +57,12 @@ class Mix:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """From `{"weights": {"stated": {"full": {"bias", "model", "builtin"}, …}, "contradicted": …}}`. Raises ValueError
-        for a negative weight: a surer opinion never means less."""
-        tables = [{k: Weights(**data["weights"][name][k]) for k in KNOWLEDGE} for name in ("stated", "contradicted")]
+        """From `{"stated": {"full": {"bias", "model", "builtin"}, …}, "contradicted": …}`. Raises ValueError for a negative
+        weight: a surer opinion never means less."""
+        tables = [{k: Weights(**data[name][k]) for k in KNOWLEDGE} for name in ("stated", "contradicted")]
         if any(w.model < 0 or w.builtin < 0 for table in tables for w in table.values()):
             raise ValueError("weights of the mixture can't be negative")
-        text = json.dumps(data["weights"], sort_keys=True)
+        text = json.dumps(data, sort_keys=True)
         return cls(tables[0], tables[1], hashlib.sha256(text.encode()).hexdigest()[:8])
 
     def belief(self, view: View, builtin: Belief, known: Knowledge, doubt: float) -> Belief:
@@ -74,17 +75,24 @@ class Mix:
 
 
 @cache
-def load_mix() -> Mix:
-    """The mixture that is shipped."""
-    return Mix.from_json(json.loads(_FILE.read_text(encoding="utf-8")))
+def load_mix(model: str = "") -> Mix:
+    """The mixture that is shipped for that model, or the one for models not known."""
+    data = json.loads(_FILE.read_text(encoding="utf-8"))
+    return Mix.from_json(data["models"].get(model, data["weights"]))
 
 
-def agreed(views: Sequence[View]) -> tuple[View, float]:
-    """The mean of one point's views in log-odds, and the factor ≥ 1 that their disagreement puts on the band."""
-    stated = [view.stated for view in views]
-    wrong = [view.contradicted for view in views]
-    apart = max(_deviation(stated), _deviation(wrong))
-    return View(_mean(stated), _mean(wrong)), 1 + _SPREAD_DOUBT * apart
+def agreed(forms: Sequence[Sequence[View]]) -> tuple[View, float]:
+    """One view of a point from several ways of asking, and the factor ≥ 1 that their disagreement puts on the band.
+
+    Each form has one vote, however often it was asked (its options in another order, say). Raises ValueError for none.
+    """
+    if not forms or not all(forms):
+        raise ValueError("a point needs at least one view of each form")
+    views = [view for form in forms for view in form]
+    stated = _mean([_mean([v.stated for v in form]) for form in forms])
+    wrong = _mean([_mean([v.contradicted for v in form]) for form in forms])
+    apart = max(pstdev([v.stated for v in views]), pstdev([v.contradicted for v in views]))
+    return View(stated, wrong), 1 + _SPREAD_DOUBT * apart
 
 
 def logit(p: float) -> float:
@@ -99,8 +107,3 @@ def _sigmoid(x: float) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return _sigmoid(math.fsum(map(logit, values)) / len(values))
-
-
-def _deviation(values: Sequence[float]) -> float:
-    mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values))

@@ -17,7 +17,7 @@ from itertools import cycle, islice
 from typing import Literal
 
 from interviewer.domain.questions import LANGS, Bank, KeyPoint, Lang, Question
-from interviewer.domain.text import detect_language, terms_for_search
+from interviewer.domain.text import detect_language, normalise, terms_for_search
 
 Kind = Literal["stated", "contradicted", "absent"]
 #: The order examples come in; the first ones where fewer are wanted. Ending on *absent* leans to the strict side.
@@ -41,7 +41,7 @@ class Example:
 class _Source:
     """A point that can serve: it has a phrasing of every kind in one language."""
 
-    question_id: str
+    question: Question
     point_id: str
     point: str
     said: dict[Kind, str]
@@ -59,27 +59,31 @@ class ExamplePool:
     @property
     def fingerprint(self) -> str:
         """Changes whenever other examples could be chosen."""
-        text = repr([[(s.question_id, s.point, sorted(s.said.items())) for s in self._sources[lang]] for lang in LANGS])
+        text = repr([[(s.question.id, s.point, sorted(s.said.items())) for s in self._sources[lang]] for lang in LANGS])
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
 
     def _near(self, question: Question, lang: Lang, count: int) -> tuple[Example, ...]:
-        """At most `count` examples, kinds in turn, each from another question where there are enough. One set for all points
+        """At most `count` examples, kinds in turn, each from a question of its own. One set for all points
         of the question, so that they stand in the prefix that the points share."""
         wanted = _terms(question, *question.key_points, lang=lang)
         rarity = self._rarity[lang]
-        own = {question.id, question.text.zh, question.text.en}
         ranked = sorted(
-            (source for source in self._sources[lang] if source.question_id not in own),
-            key=lambda source: (-_likeness(source.terms, wanted, rarity), source.question_id, source.point_id),
+            (source for source in self._sources[lang] if not _same(source.question, question)),
+            key=lambda source: (-_likeness(source.terms, wanted, rarity), source.question.id, source.point_id),
         )
         chosen: list[tuple[_Source, Kind]] = []
         for kind in islice(cycle(KINDS), count):
-            used = {source.question_id for source, _ in chosen}
-            source = next((s for s in ranked if s.question_id not in used), None)
+            used = {source.question.id for source, _ in chosen}
+            source = next((s for s in ranked if s.question.id not in used), None)
             if source is None:
                 break
             chosen.append((source, kind))
-        return tuple(Example(s.question_id, s.point, s.said[kind], kind) for s, kind in chosen)
+        return tuple(Example(s.question.id, s.point, s.said[kind], kind) for s, kind in chosen)
+
+
+def _same(a: Question, b: Question) -> bool:
+    """Whether they are one question, perhaps imported again under another id."""
+    return a.id == b.id or bool(set(map(normalise, a.text.both())) & set(map(normalise, b.text.both())))
 
 
 def _sources(bank: Bank, lang: Lang) -> Iterator[_Source]:
@@ -91,7 +95,7 @@ def _sources(bank: Bank, lang: Lang) -> Iterator[_Source]:
             absent = _elsewhere(question, point, lang)
             if statement and stated and wrong and absent:
                 said: dict[Kind, str] = {"stated": stated, "contradicted": wrong, "absent": absent}
-                yield _Source(question.id, point.id, statement, said, _terms(question, point, lang=lang))
+                yield _Source(question, point.id, statement, said, _terms(question, point, lang=lang))
 
 
 def _first(phrasings: Iterable[str], lang: Lang) -> str | None:

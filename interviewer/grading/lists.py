@@ -17,7 +17,9 @@ _MARKS = re.compile(r"[、，,;；|\n。.!！?？:：•·]+(?=\s|$|[^\x00-\x7f]
 #: Blanks separate items where nothing better does and the items are Chinese, or a slash where there are only slashes.
 _WEAK_MARKS = re.compile(r"[/\s]+")
 _BULLET = re.compile(r"^\s*(?:[-*•·]|\d{1,2}[.、)）])\s*")
-_JOINED = re.compile(r"^(?:和|与|及|以及|还有|或|等|等等|and|or|plus|etc)\s*|\s*(?:等等?|之类的?|什么的|etc\.?)$")
+_JOINED = re.compile(
+    r"^(?:和|与|及|以及|还有|或|等|等等|and|or|plus|etc)\s*|\s*(?:等等?|这些|那些|之类的?|什么的|etc\.?|and so on)$"
+)
 
 #: Words that say something about something: Chinese predicates, adverbs and particles that names of concepts don't hold…
 _SAYS_ZH = re.compile(
@@ -86,9 +88,10 @@ def _items(text: str) -> list[str]:
     folded = normalise("\n".join(lines)) if len(lines) < 2 else "\n".join(normalise(line) for line in lines)
     items = [item for part in _MARKS.split(folded) if (item := part.strip()) and tokens(item)]
     if len(items) == 1:
-        items = [item for item in _WEAK_MARKS.split(folded) if tokens(item)]
-        if not any(re.search(r"[\u4e00-\u9fff]", item) for item in items) and "/" not in folded:
-            return _runs(items)
+        if re.search(r"[\u4e00-\u9fff]", folded):
+            return [item for item in _WEAK_MARKS.split(folded) if tokens(item)]
+        between = [item for item in folded.split("/") if tokens(item)]
+        return between if len(between) >= _FEWEST else _runs([item for item in folded.split() if tokens(item)])
     return items
 
 
@@ -107,5 +110,5 @@ def _is_name(item: str, names: AbstractSet[str]) -> bool:
         return False
     latin = [word for word in words if word.isascii()]
     if len(latin) == len(words):
-        return len(words) <= 5 and not any(word in _SAYS_EN for word in latin)
+        return len(words) == 1 or (len(words) <= 5 and not any(word in _SAYS_EN for word in latin))
     return not _SAYS_ZH.search(item) and not any(word in _SAYS_EN for word in latin)

@@ -1,10 +1,11 @@
 """Find, for every key point, the stretch of an answer that says it and the one that denies it.
 
-Joins windows, features and calibration. Gives beliefs with their windows; verdicts and scores are made in `scoring`.
+Joins windows, features, claims and judgement. Gives beliefs with their windows; verdicts and scores are made in `scoring`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interviewer.domain.questions import KeyPoint
-from interviewer.domain.text import CJK_RUN
+from interviewer.domain.text import CJK_RUN, tokens
 from interviewer.grading.calibration import Knowledge, load_calibration
+from interviewer.grading.claims import ClaimModel
 from interviewer.grading.compiled import CompiledQuestion
 from interviewer.grading.features import window_features
+from interviewer.grading.judgement import Evidence, load_judgement, numbers, sigmoid
 from interviewer.grading.scoring import Belief
 from interviewer.grading.vocabulary import Units
 from interviewer.grading.windows import Window
@@ -23,14 +26,20 @@ from interviewer.grading.windows import Window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
 
+#: Tokens (a Chinese character or a Latin word) above which a sentence is judged in parts.
+_LONG_SENTENCE = 90
 #: How much wider the band is for a point known only by accepted phrasings, or only by its statement.
 DOUBT: dict[Knowledge, float] = {"full": 1.0, "accepted": 1.25, "bare": 1.6}
 #: And for a bare point in the other language than the answer: only shared names can match.
 OTHER_LANGUAGE_DOUBT = 2.0
 #: What naming a term in a bare list counts, against saying something about it.
 LIST_FACTOR = 0.3
+#: How much sounding wrong counts, beside being about the point, for which sentence is quoted.
+_CLAIM_SHARE = 0.3
+#: From here on a sentence by itself denies a point that another one states. (Dev: below it such denials were mostly misread.)
+_SURE_DENIAL = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +59,94 @@ def knowledge(point: KeyPoint) -> Knowledge:
 
 
 def match_points(
-    compiled: CompiledQuestion, found: Sequence[Window], units: Sequence[Units], lists: frozenset[int] = frozenset()
+    compiled: CompiledQuestion,
+    found: Sequence[Window],
+    units: Sequence[Units],
+    claims: ClaimModel,
+    lists: frozenset[int] = frozenset(),
 ) -> list[Match]:
     """One Match per key point, in order. `lists` numbers sentences that are bare lists of terms: those hardly count."""
-    features = window_features(compiled, units)
-    out = []
-    factor = np.array([LIST_FACTOR if w.sentence in lists else 1.0 for w in found], dtype=np.float32)
+    points = compiled.question.key_points
     chinese = any(CJK_RUN.search(w.text) for w in found)
-    for p, point in enumerate(compiled.question.key_points):
-        known = knowledge(point)
-        doubt = DOUBT[known]
-        if known == "bare" and not (point.statement.zh if chinese else point.statement.en):
-            doubt = OTHER_LANGUAGE_DOUBT
-        if not found:
-            out.append(Match(Belief(0.0, 0.0, doubt), None, None, 0.0))
-            continue
-        chances = load_calibration(known).probabilities(features[:, p])
-        chances[:, :2] *= factor[:, None]
-        chances[:, 2] = 1 - chances[:, 0] - chances[:, 1]
-        out.append(_best(chances, found, doubt))
+    doubts = [_doubt(point, chinese) for point in points]
+    if not found:
+        return [Match(Belief(0.0, 0.0, doubt), None, None, 0.0) for doubt in doubts]
+    evidence = gather(compiled, found, units, claims, lists)
+    rows = numbers(evidence)
+    chances = {known: load_judgement(known).chances(rows) for known in {knowledge(p) for p in points}}
+    out = []
+    for p, point in enumerate(points):
+        stated, partly, contradicted, _ = map(float, chances[knowledge(point)][p])
+        right, wrong = _speakers(evidence, p)
+        if right != wrong:
+            contradicted = max(contradicted, _denial(evidence, p, wrong))
+        touched = float(sigmoid(evidence.about[:, p].max()))
+        out.append(Match(Belief(stated, contradicted, doubts[p], partly), found[right], found[wrong], touched))
     return out
 
 
-def _best(chances: Floats, found: Sequence[Window], doubt: float) -> Match:
-    """Each sentence speaks once, through its window that is most about the point; the best and the worst sentence count."""
-    about = 1 - chances[:, 2]
-    speaking: dict[int, int] = {}
-    for i, window in enumerate(found):
-        held = speaking.get(window.sentence)
-        if held is None or about[i] > about[held]:
-            speaking[window.sentence] = i
-    chosen = list(speaking.values())
-    s = max(chosen, key=lambda i: float(chances[i, 0]))
-    c = max(chosen, key=lambda i: float(chances[i, 1]))
-    return Match(Belief(float(chances[s, 0]), float(chances[c, 1]), doubt), found[s], found[c], float(about.max()))
+def _denial(evidence: Evidence, point: int, window: int) -> float:
+    """How sure another sentence than the one that states the point denies it, 0 where that is in doubt: saying it rightly and
+    wrongly is worth less than saying it rightly."""
+    sure = float(sigmoid(evidence.about[window, point]) * sigmoid(-evidence.right[window, point]))
+    return sure if sure >= _SURE_DENIAL else 0.0
+
+
+def gather(
+    compiled: CompiledQuestion,
+    found: Sequence[Window],
+    units: Sequence[Units],
+    claims: ClaimModel,
+    lists: frozenset[int] = frozenset(),
+) -> Evidence:
+    """What each stretch says of each point, and how much it sounds like a wrong claim. Needs at least one window."""
+    about, right = _log_odds(compiled, units)
+    listed = [w for w, window in enumerate(found) if window.sentence in lists]
+    about[listed] += math.log(LIST_FACTOR)
+    return Evidence(about, right, [w.sentence for w in found], np.array(_wrongness(found, claims)))
+
+
+def _wrongness(found: Sequence[Window], claims: ClaimModel) -> list[float]:
+    """For each window how much its sentence sounds like a wrong claim; where the sentence is long, half of that and half of
+    how much the window itself does: recognised speech may be one sentence from end to end."""
+    whole: dict[int, Window] = {}
+    for window in found:
+        held = whole.get(window.sentence)
+        if held is None or len(window.text) > len(held.text):
+            whole[window.sentence] = window
+    long = {sentence for sentence, window in whole.items() if len(tokens(window.text)) > _LONG_SENTENCE}
+    texts = list(dict.fromkeys([w.text for w in whole.values()] + [w.text for w in found if w.sentence in long]))
+    value = dict(zip(texts, claims.wrongness(texts), strict=True))
+    own = [value[whole[w.sentence].text] for w in found]
+    return [(o + value[w.text]) / 2 if w.sentence in long else o for w, o in zip(found, own, strict=True)]
+
+
+def stating_windows(compiled: CompiledQuestion, units: Sequence[Units]) -> list[int]:
+    """For each point the number of the stretch that states it best, taken by itself. Needs at least one stretch."""
+    about, right = _log_odds(compiled, units)
+    best = (sigmoid(about) * sigmoid(right)).argmax(axis=0)
+    return [int(w) for w in best]
+
+
+def _log_odds(compiled: CompiledQuestion, units: Sequence[Units]) -> tuple[Doubles, Doubles]:
+    """[windows, points] that a stretch is about a point, and that it takes the right side."""
+    features = window_features(compiled, units)
+    both = [load_calibration(knowledge(p)).log_odds(features[:, i]) for i, p in enumerate(compiled.question.key_points)]
+    return np.stack([b[0] for b in both], axis=1).astype(float), np.stack([b[1] for b in both], axis=1).astype(float)
+
+
+def _doubt(point: KeyPoint, chinese: bool) -> float:
+    known = knowledge(point)
+    if known == "bare" and not (point.statement.zh if chinese else point.statement.en):
+        return OTHER_LANGUAGE_DOUBT
+    return DOUBT[known]
+
+
+def _speakers(evidence: Evidence, point: int) -> tuple[int, int]:
+    """The windows to quote for a point: where it is said, and where it is denied."""
+    chosen = evidence.speaking(point)
+    about, right = evidence.about[chosen, point], evidence.right[chosen, point]
+    claims = evidence.claims[chosen]
+    said = np.log(sigmoid(about)) + np.log(sigmoid(right)) - _CLAIM_SHARE * claims
+    denied = np.log(sigmoid(about)) + np.log(sigmoid(-right)) + _CLAIM_SHARE * claims
+    return chosen[int(said.argmax())], chosen[int(denied.argmax())]

@@ -13,7 +13,7 @@ from interviewer.domain.text import jaccard, normalise, sentences, shingles, tok
 from interviewer.grading.compiled import CompiledQuestion
 from interviewer.grading.gates import Judged
 from interviewer.grading.lexicon import FUNCTION_WORDS
-from interviewer.grading.matching import Match, match_points
+from interviewer.grading.matching import Match, stating_windows
 from interviewer.grading.vocabulary import Units, Vocabulary
 from interviewer.grading.windows import Window
 
@@ -50,9 +50,9 @@ def reference_sentences(compiled: CompiledQuestion) -> tuple[Sentence, ...]:
     for version, text in enumerate(compiled.question.reference.both()):
         found = [Window(a, b, text[a:b], n) for n, (a, b) in enumerate(sentences(text))]
         units = [compiled.vocabulary.units(w.text) for w in found]
-        matches = match_points(compiled, found, units)
-        for window, unit in zip(found, units, strict=True):
-            points = frozenset(p for p, m in enumerate(matches) if m.stated_in is window)
+        best = stating_windows(compiled, units) if found else []
+        for number, (window, unit) in enumerate(zip(found, units, strict=True)):
+            points = frozenset(p for p, w in enumerate(best) if w == number)
             key = sentence_key(window.text)
             out.append(Sentence(key, version, unit, shingles(window.text), len(tokens(window.text)), points))
     return tuple(out)

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 
 from interviewer.domain.assessment import PointAssessment, Verdict
 
-#: P(stated) from which a point counts as covered, or partly so. Chosen on the dev half of evals/datasets/grading_v1.jsonl.
+#: P(stated) from which a point counts as covered, and P(stated or touched) from which it counts as partly so. Chosen on the dev
+#: half of evals/datasets/grading_v2.jsonl, cross-validated by question.
 COVERED = 0.5
-PARTLY = 0.28
+PARTLY = 0.4
+#: What a point that is only touched is worth, as labellers were told.
+PARTLY_WORTH = 0.4
 #: P(contradicted) needed to say so; it must also exceed P(stated).
 CONTRADICTED = 0.4
-#: Ends of the ramp from no credit to full credit, in P(stated).
-NO_CREDIT = 0.12
-FULL_CREDIT = 0.5
+#: Ends of the ramp from no credit to full credit, in expected credit.
+NO_CREDIT = 0.1
+FULL_CREDIT = 0.9
 #: What a point that is stated here and contradicted there is worth at most.
 CONFLICT_CREDIT = 0.3
 
@@ -35,14 +38,21 @@ _BAND_FLOOR = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What a grader believes about one point: the chance that it is stated, and that it is contradicted, each 0–1.
+    """What a grader believes about one point: the chances that it is stated, contradicted, and only touched, each 0–1.
 
-    `doubt` ≥ 1 widens the band where little is known about the point (no authored phrasings).
+    `doubt` ≥ 1 widens the band where little is known about the point (no authored phrasings). A grader that can't tell touching
+    from stating leaves `partly` at 0.
     """
 
     stated: float
     contradicted: float
     doubt: float = 1.0
+    partly: float = 0.0
+
+    @property
+    def expected(self) -> float:
+        """The credit to be expected, 0–1."""
+        return self.stated + PARTLY_WORTH * self.partly
 
 
 def verdict(belief: Belief) -> Verdict:
@@ -51,14 +61,14 @@ def verdict(belief: Belief) -> Verdict:
         return Verdict.CONTRADICTED
     if belief.stated >= COVERED:
         return Verdict.COVERED
-    return Verdict.PARTLY if belief.stated >= PARTLY else Verdict.MISSING
+    return Verdict.PARTLY if belief.stated + belief.partly >= PARTLY else Verdict.MISSING
 
 
 def credit(belief: Belief) -> float:
     """Share of the point's weight that counts, 0–1, growing with P(stated) and falling with P(contradicted)."""
     if verdict(belief) is Verdict.CONTRADICTED:
         return 0.0
-    ramp = min(1.0, max(0.0, (belief.stated - NO_CREDIT) / (FULL_CREDIT - NO_CREDIT)))
+    ramp = min(1.0, max(0.0, (belief.expected - NO_CREDIT) / (FULL_CREDIT - NO_CREDIT)))
     conflict = min(1.0, max(0.0, belief.contradicted - PARTLY) / (1 - PARTLY))
     return ramp * (1 - (1 - CONFLICT_CREDIT) * conflict)
 
@@ -90,5 +100,5 @@ def score(points: Sequence[PointAssessment], beliefs: Iterable[Belief], flags: I
 
 def _spread(belief: Belief) -> float:
     """Standard deviation of a point's true credit as the grader sees it."""
-    p = min(0.98, max(0.02, belief.stated))
+    p = min(0.98, max(0.02, belief.expected))
     return belief.doubt * math.sqrt(p * (1 - p))

@@ -14,6 +14,8 @@ from interviewer.ports import StoredSession
 
 #: How many points to study next are listed: more is a wall nobody reads.
 STUDY_POINTS = 6
+#: Ways in which a question ends unanswered because of the candidate, not of the clock.
+_PASSED_OVER = frozenset({"skipped", "silence", "off-track"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class TopicScore:
 
 @dataclass(frozen=True, slots=True)
 class StudyPoint:
-    """A key point worth learning next: it was missing, said in part, or said wrongly."""
+    """A key point worth learning next: it was missing, said in part or said wrongly, or its question was passed over, which
+    is what `answered` tells apart (the verdict is then `missing`)."""
 
     question_id: str
     question: LocalText
@@ -67,6 +70,7 @@ class StudyPoint:
     statement: LocalText
     verdict: Verdict
     weight: float
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def build_report(stored: StoredSession, bank: Bank) -> Report:
         high=fmean(a.high or 0.0 for a in graded) if graded else None,
         questions=questions,
         topics=_topics(questions, bank),
-        study_next=_study_next(questions),
+        study_next=_study_next(questions, bank),
         turns=stored.turns,
     )
 
@@ -158,16 +162,31 @@ def _topics(questions: tuple[QuestionResult, ...], bank: Bank) -> tuple[TopicSco
     return tuple(out)
 
 
-def _study_next(questions: tuple[QuestionResult, ...]) -> tuple[StudyPoint, ...]:
-    """Said wrongly first, then missing, then partly; heavier points first."""
-    order = {Verdict.CONTRADICTED: 0, Verdict.MISSING: 1, Verdict.PARTLY: 2}
+def _study_next(questions: tuple[QuestionResult, ...], bank: Bank) -> tuple[StudyPoint, ...]:
+    """Said wrongly first, then missing, then those of questions passed over, then partly; heavier points first."""
+    order = [(Verdict.CONTRADICTED, True), (Verdict.MISSING, True), (Verdict.MISSING, False), (Verdict.PARTLY, True)]
     points = []
     for result in questions:
-        for point in result.assessment.points if result.assessment else ():
-            if point.verdict in order:
-                statement = result.statements.get(point.point_id, LocalText(point.statement, point.statement))
-                points.append(
-                    StudyPoint(result.question_id, result.text, point.point_id, statement, point.verdict, point.weight)
-                )
-    points.sort(key=lambda p: (order[p.verdict], -p.weight))
+        points += _judged_points(result) if result.assessment else _unheard_points(result, bank)
+    points = [point for point in points if (point.verdict, point.answered) in order]
+    points.sort(key=lambda p: (order.index((p.verdict, p.answered)), -p.weight))
     return tuple(points[:STUDY_POINTS])
+
+
+def _judged_points(result: QuestionResult) -> list[StudyPoint]:
+    points = []
+    for point in result.assessment.points if result.assessment else ():
+        statement = result.statements.get(point.point_id, LocalText(point.statement, point.statement))
+        points.append(StudyPoint(result.question_id, result.text, point.point_id, statement, point.verdict, point.weight))
+    return points
+
+
+def _unheard_points(result: QuestionResult, bank: Bank) -> list[StudyPoint]:
+    """Every point of a question the candidate passed over; none of one that the end of the interview cut off."""
+    question = bank.get(result.question_id)
+    if question is None or result.why not in _PASSED_OVER:
+        return []
+    return [
+        StudyPoint(question.id, question.text, point.id, point.statement, Verdict.MISSING, point.weight, answered=False)
+        for point in question.key_points
+    ]

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.questions import Lang
 from interviewer.report.model import QuestionResult, Report
-from interviewer.report.words import end_word, flag_word, verdict_word, word
+from interviewer.report.words import end_word, flag_word, study_word, verdict_word, word
 
 _REPORT = TypeAdapter(Report)
 
@@ -41,7 +41,7 @@ def to_markdown(report: Report, lang: Lang) -> str:
     if report.study_next:
         lines += ["", f"## {word('study', lang)}", ""]
         for point in report.study_next:
-            lines.append(f"- {_plain(point.statement.get(lang))} ({verdict_word(point.verdict, lang)})")
+            lines.append(f"- {_plain(point.statement.get(lang))} ({study_word(point, lang)})")
             lines.append(f"  - {_plain(point.question.get(lang))}")
     lines += ["", f"## {word('details', lang)}", ""]
     for number, result in enumerate(report.questions, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from interviewer.domain.assessment import Verdict
 from interviewer.domain.questions import Lang, LocalText
+from interviewer.report.model import StudyPoint
 
 
 def word(key: str, lang: Lang) -> str:
@@ -16,6 +17,11 @@ def verdict_word(verdict: Verdict, lang: Lang) -> str:
     return f"{SIGNS[verdict]} {word(verdict.value, lang)}"
 
 
+def study_word(point: StudyPoint, lang: Lang) -> str:
+    """What became of a point to study, with its sign."""
+    return verdict_word(point.verdict, lang) if point.answered else f"{UNHEARD} {word('no-answer', lang)}"
+
+
 def end_word(why: str | None, lang: Lang) -> str:
     """Why a question ended, in words."""
     return word(f"end.{why}", lang) if why and f"end.{why}" in WORDS else ""
@@ -26,6 +32,7 @@ def flag_word(flag: str, lang: Lang) -> str:
     return word(f"flag.{flag}", lang) if f"flag.{flag}" in WORDS else flag
 
 
+UNHEARD = "–"
 SIGNS = {Verdict.COVERED: "✓", Verdict.PARTLY: "◐", Verdict.MISSING: "○", Verdict.CONTRADICTED: "✗"}
 
 WORDS: dict[str, LocalText] = {

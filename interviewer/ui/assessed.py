@@ -137,7 +137,7 @@ def _point(point: PointAssessment, question: Question | None, lang: Lang, words:
 def _status(assessment: Assessment | None, words: Words) -> str:
     if assessment is None:
         return words("unanswered")
-    return "" if assessment.graded else words("ungraded", reason=assessment.reason or "")
+    return "" if assessment.graded else words("ungraded", reason=words.problem(assessment.reason or ""))
 
 
 def _rounded(value: float | None) -> int | None:

@@ -52,7 +52,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of an interview. `pending` is what the candidate sent but isn't committed yet, `speaking` the reply so far."""
+    """One moment of an interview. `pending` is what the candidate sent but isn't committed yet, `speaking` the reply so far,
+    `ticket` the newest message that was taken."""
 
     session_id: str
     setup: Setup
@@ -64,6 +65,7 @@ class Snapshot:
     busy: bool = False
     pending: str | None = None
     speaking: str = ""
+    ticket: str = ""
     failure: Failure | None = None
 
     @property
@@ -93,6 +95,11 @@ class LiveInterview:
         return self._interview.id
 
     @property
+    def outdated(self) -> bool:
+        """Whether another process went on with the interview, or deleted it, and nothing is running here any more."""
+        return self._interview.outdated and not self._snapshot.busy
+
+    @property
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
@@ -113,7 +120,9 @@ class LiveInterview:
             if seen is not None and seen != len(now.turns):
                 return Outcome.STALE
             self._last_ticket = ticket
-            self._snapshot = replace(now, version=now.version + 1, busy=True, pending=pending, speaking="", failure=None)
+            self._snapshot = replace(
+                now, version=now.version + 1, busy=True, pending=pending, speaking="", ticket=ticket, failure=None
+            )
         threading.Thread(target=self._work, args=(action, ticket), name=f"interview-{self.id[:6]}", daemon=True).start()
         return Outcome.STARTED
 
@@ -191,7 +200,9 @@ class LiveInterviews:
         """The interview with that id; one that comes back from the store gets the reply it was owed. Raises SessionError."""
         with self._lock:
             live = self._live.get(session_id)
-            if live is not None:
+            if live is not None and live.outdated:
+                del self._live[session_id]
+            elif live is not None:
                 self._live.move_to_end(session_id)
                 return live
         live = self._hold(LiveInterview(self._interviews.open(session_id)))

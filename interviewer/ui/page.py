@@ -10,11 +10,11 @@ import gradio as gr
 
 from interviewer.domain.errors import InterviewerError
 from interviewer.ui.about import about_html
-from interviewer.ui.history import history_html
+from interviewer.ui.history import Leaders, history_html
 from interviewer.ui.html import render, static
 from interviewer.ui.live import LiveInterviews
 from interviewer.ui.report_page import empty_report, report_html
-from interviewer.ui.room import EVENT, Changes, Room, explain, session_of, warn
+from interviewer.ui.room import EVENT, Changes, Room, WayOut, explain, session_of, warn
 from interviewer.ui.setup_form import SetupForm, setup_from
 from interviewer.ui.words import Words, words_for
 from interviewer.wiring import Parts
@@ -31,6 +31,7 @@ class Page:
 
     def __init__(self, parts: Parts, lives: LiveInterviews, words: Words) -> None:
         self._parts, self._lives, self._words = parts, lives, words
+        self._leaders = Leaders(parts.interviews)
 
     def build(self) -> Any:
         """The page, ready to be mounted."""
@@ -45,7 +46,8 @@ class Page:
                         self.form.build()
                     with gr.Column(elem_id="room-column", visible=False) as self.room_column:
                         report = gr.HTML(empty_report(words), apply_default_css=False, elem_id="report", render=False)
-                        self.room = Room(self._parts, self._lives, words, self.session, report)
+                        way_out = WayOut([self.setup_column, self.room_column], self._away)
+                        self.room = Room(self._parts, self._lives, words, self.session, report, way_out)
                         self.room.build()
                 with gr.Tab(words("tab_report"), id="report"):
                     report.render()
@@ -72,11 +74,12 @@ class Page:
 
     def _wire(self, blocks: Any) -> None:
         form, room = self.form, self.room
-        stage = [self.setup_column, self.room_column, self.tabs, self.history, self.loading]
+        stage = [self.tabs, self.history, self.loading]  # the columns are the room's to change as well
         everything = [*stage, form.topics, form.pool, form.who, *room.outputs]
         blocks.load(
-            self.restore, [self.session, room.mark], everything,
-            js="(saved) => [saved, window.interviewer.draft(saved && saved.session)]", **EVENT,
+            self.restore, [self.session, form.kept, room.mark],
+            [*everything, *(choice for choice in form.inputs if choice is not form.topics)],
+            js="(saved, kept) => [saved, kept, window.interviewer.draft(saved && saved.session)]", **EVENT,
         )  # fmt: skip
         form.start.click(self.start, form.inputs, everything, trigger_mode="once", **EVENT)
         chosen = [form.topics, form.questions]
@@ -88,9 +91,10 @@ class Page:
 
     # ------------------------------------------------------------ handlers
 
-    async def restore(self, saved: Any, draft: str) -> AsyncIterator[Changes]:
-        """A page was opened or reloaded: back into the interview it was in, also in the middle of a reply."""
-        yield self.form.refreshed() | self.engine_news()
+    async def restore(self, saved: Any, kept: Any, draft: str) -> AsyncIterator[Changes]:
+        """A page was opened or reloaded: back into the interview it was in, also in the middle of a reply; else the set-up as
+        it was left."""
+        yield self.form.restored(kept) | self.engine_news()
         session_id = session_of(saved)
         if session_id is None:
             return
@@ -128,7 +132,7 @@ class Page:
 
     def to_setup(self, topics: Sequence[str] | None, questions: float) -> Changes:
         """Back to the set-up, which is still as it was left."""
-        return self._stage(in_room=False) | self.form.refreshed(topics, questions) | {self.session: {"session": None}}
+        return self._away() | self.form.refreshed(topics, questions)
 
     def see_report(self) -> Any:
         return gr.update(selected="report")
@@ -168,14 +172,17 @@ class Page:
             live = await asyncio.to_thread(self._lives.get, session_id)
         except InterviewerError as error:
             warn(self._words, explain(self._words, error))
-            yield self._stage(in_room=False) | {self.session: {"session": None}}
+            yield self._away()
             return
         yield self._stage(in_room=True)
         async for changes in self.room.show(live, text=None if draft is None or live.snapshot.has_heard(draft) else draft):
             yield changes
 
+    def _away(self) -> Changes:
+        return self._stage(in_room=False) | {self.session: {"session": None}}
+
     def _stage(self, in_room: bool) -> Changes:
         return {self.setup_column: gr.update(visible=not in_room), self.room_column: gr.update(visible=in_room)}
 
     def _history(self) -> str:
-        return history_html(self._parts.interviews, self._parts.bank, self._words)
+        return history_html(self._parts.interviews, self._parts.bank, self._words, self._leaders)

@@ -8,7 +8,7 @@ from functools import partial
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank
 from interviewer.report import Report, topic_chart_svg
-from interviewer.report.words import SIGNS, word
+from interviewer.report.words import SIGNS, UNHEARD, word
 from interviewer.session import Interviews
 from interviewer.ui.assessed import question_view
 from interviewer.ui.html import render
@@ -55,5 +55,6 @@ def _page(report: Report, bank: Bank, words: Words) -> str:
         lang=lang,
         builtin=any(result.assessment and result.assessment.grader.model is None for result in report.questions),
         signs=SIGNS,
+        unheard=UNHEARD,
         word=partial(word, lang=words.lang),
     )

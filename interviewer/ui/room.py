@@ -7,7 +7,8 @@ close or be opened twice at any moment.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -36,12 +37,20 @@ BUTTONS = {
 Changes = dict[Any, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """The way out of an interview that is gone: the page's components it changes, and the changes."""
+
+    outputs: list[Any]
+    changes: Callable[[], Changes]
+
+
 class Room:
     """The room's components and handlers. `session` is the browser's memory of which interview it is in."""
 
-    def __init__(self, parts: Parts, lives: LiveInterviews, words: Words, session: Any, report: Any) -> None:
+    def __init__(self, parts: Parts, lives: LiveInterviews, words: Words, session: Any, report: Any, way_out: WayOut) -> None:
         self._parts, self._lives, self._words = parts, lives, words
-        self.session, self.report = session, report
+        self.session, self.report, self._way_out = session, report, way_out
 
     # ------------------------------------------------------------ components
 
@@ -92,14 +101,15 @@ class Room:
     def outputs(self) -> list[Any]:
         return [
             self.session, self.room, self.feedback, self.who, self.answer, self.actions, self.owed, self.over, self.report,
-            *self.buttons.values(),
+            *self.buttons.values(), *self._way_out.outputs,
         ]  # fmt: skip
 
     def _wire(self) -> None:
-        self.answer.submit(
+        sent = self.answer.submit(
             self.send, [self.answer, self.session, self.mark], self.outputs,
-            js="(text, session) => [text, session, window.interviewer.mark('answer')]", trigger_mode="multiple", **EVENT,
+            js="(_, session) => window.interviewer.send(session)", trigger_mode="multiple", **EVENT,
         )  # fmt: skip
+        sent.then(None, js="() => window.interviewer.settled()", **EVENT)  # also when the server could not be reached
         self.answer.stop(self.stop, self.session, None, **EVENT)
         for kind, button in self.buttons.items():
             button.click(
@@ -117,8 +127,10 @@ class Room:
 
     async def send(self, text: str, saved: Any, mark: str) -> AsyncIterator[Changes]:
         """An answer from the text box."""
-        if not (text or "").strip():
-            self._warn("warn_empty")
+        empty = not (text or "").strip()
+        if empty or not mark:  # no mark: the page has sent one already that isn't in the interview yet
+            if not (empty and not mark):
+                self._warn("warn_empty" if empty else "warn_busy")
             yield self.unchanged
             return
         async for changes in self._act(saved, mark, lambda interview: interview.say(text), pending=text):
@@ -137,7 +149,7 @@ class Room:
         """Ask for the reply that broke off."""
         live = await self.live(saved)
         if live is None:
-            yield self.unchanged
+            yield self._gone()
             return
         live.act(proceed)
         async for changes in self.show(live):
@@ -155,8 +167,7 @@ class Room:
     async def _act(self, saved: Any, mark: str, action: Action, pending: str | None = None) -> AsyncIterator[Changes]:
         live = await self.live(saved)
         if live is None:
-            self._warn("warn_gone")
-            yield self.unchanged
+            yield self._gone()
             return
         seen, _, ticket = (mark or "").partition(":")
         outcome = live.act(action, pending=pending, seen=int(seen) if seen.isdigit() else None, ticket=ticket)
@@ -165,8 +176,7 @@ class Room:
         if outcome in (Outcome.BUSY, Outcome.REPEATED):
             yield self.unchanged  # the page that started it is being shown the reply already
             return
-        sent = outcome is Outcome.STARTED and pending is not None
-        async for changes in self.show(live, text="" if sent else None):
+        async for changes in self.show(live):
             yield changes
 
     async def live(self, saved: Any) -> LiveInterview | None:
@@ -178,6 +188,11 @@ class Room:
             return await asyncio.to_thread(self._lives.get, session_id)
         except SessionError:
             return None
+
+    def _gone(self) -> Changes:
+        """This page's interview was deleted elsewhere: say so, and lead back to the set-up."""
+        self._warn("warn_gone")
+        return self._way_out.changes()
 
     # ------------------------------------------------------------ showing
 
@@ -198,6 +213,8 @@ class Room:
                 )
             before = snapshot
             yield changes
+        if before is not None and before.failure is not None and await self.live({"session": live.id}) is None:
+            yield self._gone()  # deleted while it was answering
 
     def _controls(self, snapshot: Snapshot, text: str | None) -> Changes:
         """The answer box and the buttons. Sent only when they change: sending them again would take the focus away."""

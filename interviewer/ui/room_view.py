@@ -28,6 +28,7 @@ def room_data(snapshot: Snapshot, words: Words) -> dict[str, Any]:
         "session": snapshot.session_id,
         "lang": snapshot.setup.lang,
         "turns": len(snapshot.turns),
+        "ticket": snapshot.ticket,
         "busy": snapshot.busy,
         "finished": snapshot.finished,
         "rows": list(_rows(snapshot, words)),
@@ -79,7 +80,7 @@ def _rows(snapshot: Snapshot, words: Words) -> Iterator[dict[str, Any]]:
     if snapshot.speaking:
         yield {"who": "interviewer", "label": words("interviewer"), "text": snapshot.speaking, "open": True}
     elif snapshot.busy:
-        waiting = words("reading") if snapshot.pending else words("thinking")
+        waiting = words("considering") if snapshot.pending else words("thinking")
         yield {"who": "interviewer", "label": words("interviewer"), "text": waiting, "typing": True}
     if snapshot.failure is not None:
         yield {"who": "note", "text": failure_text(snapshot.failure, words), "problem": True}

@@ -26,12 +26,20 @@ MINUTES = (0, 10, 15, 20, 30, 45, 60)
 FOLLOW_UPS_AT_MOST = 4
 #: Document formats that the upload takes; ingest reads both without a converter.
 DOCUMENTS = [".md", ".markdown", ".txt"]
+#: Where the browser keeps the choices, for both languages and every restart: a switch of language or a reload loses none.
+_STORAGE = {"storage_key": "interviewer-setup", "secret": "interviewer"}
 
 
 def topic_choices(bank: Bank, words: Words) -> list[tuple[str, str]]:
-    """(label with its question count, topic), in the bank's order."""
+    """(label with its question count, topic), in the bank's order; a topic that is a person's own document says so."""
     counts = Counter(question.topic for question in bank)
-    return [(words("topic_choice", title=bank.topic_title(topic, words.lang), n=n), topic) for topic, n in counts.items()]
+    authored = {question.topic for question in bank if question.origin == "authored"}
+
+    def label(topic: str, n: int) -> str:
+        title = bank.topic_title(topic, words.lang)
+        return words("topic_choice", title=title, n=n) if topic in authored else words("topic_own", title=title, n=n)
+
+    return [(label(topic, n), topic) for topic, n in counts.items()]
 
 
 def pool_note(bank: Bank, words: Words, topics: Sequence[str], questions: int) -> str:
@@ -61,6 +69,7 @@ class SetupForm:
     def build(self) -> None:
         """Create the components inside the Blocks context that is open."""
         words = self._words
+        self.kept = gr.BrowserState(None, **_STORAGE)
         gr.HTML(render("welcome", words), apply_default_css=False, elem_id="welcome")
         self.who = gr.HTML(self.who_html(), apply_default_css=False, elem_id="who-asks")
         with gr.Row(elem_id="choices"):
@@ -98,6 +107,10 @@ class SetupForm:
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
         for choice in (self.topics.change, self.questions.change):
             choice(self._pool, [self.topics, self.questions], self.pool, **quiet)
+        for choice in self.inputs:
+            chosen = "true" if choice is self.lang else "Boolean(kept && kept.lang)"
+            keep = f"(kept, ...values) => ({{ values, lang: {chosen} }})"
+            choice.input(None, [self.kept, *self.inputs], self.kept, js=keep, **quiet)
         self.files.upload(
             self._add, [self.files, self.topics, self.questions], [self.files, self.ingested, self.topics, self.pool],
             api_visibility="private",
@@ -114,6 +127,27 @@ class SetupForm:
         """
         choices = gr.update(choices=topic_choices(self._parts.bank, self._words))
         return {self.topics: choices, self.pool: self._pool(topics, questions), self.who: self.who_html()}
+
+    def restored(self, kept: Any) -> dict[Any, Any]:
+        """The form as this browser left it, as far as that still makes sense, and as of now."""
+        values = kept.get("values") if isinstance(kept, dict) else None
+        if not isinstance(values, list) or len(values) != len(self.inputs):
+            return self.refreshed()
+        setup = setup_from(*values)
+        known = {question.topic for question in self._parts.bank}
+        topics = [topic for topic in setup.topics if topic in known]
+        changes = self.refreshed(topics, setup.questions)
+        changes[self.topics] = gr.update(choices=topic_choices(self._parts.bank, self._words), value=topics)
+        if kept.get("lang"):  # one that nobody chose goes with the interface
+            changes[self.lang] = setup.lang
+        return changes | {
+            self.mode: setup.mode,
+            self.level: setup.level,
+            self.questions: setup.questions,
+            self.minutes: setup.minutes if setup.minutes in MINUTES else 0,
+            self.adaptive: setup.adaptive,
+            self.follow_ups: setup.follow_ups,
+        }
 
     def who_html(self) -> str:
         who, limits = who_speaks(self._parts.engine_status(), self._words)
@@ -141,7 +175,7 @@ def setup_from(*values: Any) -> Setup:
     return Setup(
         lang="en" if lang == "en" else "zh",
         mode="real" if mode == "real" else "practice",
-        topics=tuple(str(topic) for topic in topics or ()),
+        topics=tuple(str(topic) for topic in topics) if isinstance(topics, list | tuple) else (),
         level=_within(level, 1, 3, 2),
         questions=_within(questions, 1, QUESTIONS_AT_MOST, QUESTIONS),
         minutes=_within(minutes, 0, max(MINUTES), 0),

@@ -5,6 +5,7 @@ Knows nothing of pages or interviews; the texts an interviewer speaks live in pr
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -27,6 +28,14 @@ class Words:
         text = self._texts[key]
         return text.format(**values) if values else text
 
+    def problem(self, message: str) -> str:
+        """What ingest says of a document, or why there is no grade, in this language; unchanged where there are no words."""
+        for key, pattern in _problems():
+            found = pattern.fullmatch(message)
+            if found:
+                return self(f"problem_{key}", **found.groupdict())
+        return message
+
     @property
     def locale(self) -> str:
         return LOCALES[self.lang]
@@ -46,3 +55,10 @@ def texts() -> dict[str, dict[Lang, str]]:
 def words_for(lang: Lang) -> Words:
     """The words of one language, read once."""
     return Words(lang, {key: both[lang] for key, both in texts().items()})
+
+
+@cache
+def _problems() -> list[tuple[str, re.Pattern[str]]]:
+    """Patterns that find the English problem texts, with their places as groups."""
+    own = [(key.removeprefix("problem_"), both["en"]) for key, both in texts().items() if key.startswith("problem_")]
+    return [(key, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(text)), re.DOTALL)) for key, text in own]

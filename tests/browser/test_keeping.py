@@ -215,6 +215,50 @@ def test_leaving_an_interview_that_another_window_deleted(visit: Visit) -> None:
     expect(one.page.locator("#start")).to_be_visible()
 
 
+def test_an_answer_in_an_interview_that_another_window_deleted_leads_back(visit: Visit) -> None:
+    one = visit()
+    one.start()
+    two = Room(one.page.context.new_page(), "second-window")
+    two.page.goto(one.page.url)
+    expect(two.said_by("interviewer").nth(1)).to_be_visible()
+    two.tab(2)
+    delete = two.page.locator("#history .session [data-action=delete]")
+    expect(delete.first).to_be_visible()
+    count = delete.count()
+    delete.first.click()
+    expect(delete).to_have_count(count - 1)
+    one.answer_box.fill("is anybody there")
+    one.answer_box.press("Enter")
+    one.warned("is gone")
+    expect(one.page.locator("#start")).to_be_visible()
+    one.start()  # and nothing of the old one is in the way
+    expect(one.answer_box).to_have_value("")
+
+
+def test_switching_the_language_keeps_the_choices(visit: Visit) -> None:
+    room = visit(lang="en")
+    page = room.page
+    expect(page.locator("#start")).to_be_visible()
+    page.locator("#topics label").nth(1).click()
+    page.locator("#topics label").nth(3).click()
+    page.locator("#mode label").nth(1).click()
+    number = page.locator("#questions input[type=number]")
+    number.fill("7")
+    number.blur()
+    page.wait_for_timeout(500)  # kept in the browser without a sign
+    page.locator("#header .switch").click()
+    expect(page.locator("#start")).to_have_text("开始面试")
+    expect(page.locator("#topics input:checked")).to_have_count(2)
+    expect(page.locator("#mode input").nth(1)).to_be_checked()
+    expect(number).to_have_value("7")
+    expect(page.locator("#lang input").nth(0)).to_be_checked()  # nobody chose one: it goes with the page
+    page.locator("#lang label").nth(1).click()
+    page.wait_for_timeout(500)
+    page.reload()
+    expect(page.locator("#lang input").nth(1)).to_be_checked()
+    expect(page.locator("#topics input:checked")).to_have_count(2)
+
+
 def test_about_says_what_runs_here(visit: Visit, server: Server) -> None:
     room = visit(lang="zh")
     room.tab(3)

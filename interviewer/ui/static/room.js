@@ -39,13 +39,18 @@ const clock = (seconds) => {
   return s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${two(Math.floor(s / 60))}:${two(s % 60)}`;
 };
 
-// Gradio's two buttons in the answer box carry a picture only.
+// Gradio's two buttons in the answer box carry a picture only, and its others have no place for a title or a shortcut.
+const name = (selector, attribute, text) => {
+  const button = document.querySelector(selector);
+  if (button && button.getAttribute(attribute) !== text) button.setAttribute(attribute, text);
+};
 const nameButtons = () => {
   const names = element.firstElementChild.dataset;
-  for (const [kind, name] of [["submit", names.send], ["stop", names.stop]]) {
-    const button = document.querySelector(`#answer .${kind}-button`);
-    if (button && button.getAttribute("aria-label") !== name) button.setAttribute("aria-label", name);
-  }
+  name("#answer .submit-button", "aria-label", names.send);
+  name("#answer .stop-button", "aria-label", names.stop);
+  for (const kind of ["hint", "clarify", "skip", "end", "leave"]) name(`#${kind}`, "title", names[kind]);
+  name("#hint", "aria-keyshortcuts", "Alt+H");
+  name("#skip", "aria-keyshortcuts", "Alt+S");
 };
 
 const tick = () => {
@@ -70,6 +75,7 @@ const draw = () => {
   log.dataset.session = now.session;
   log.dataset.turns = now.turns;
   log.setAttribute("aria-busy", String(now.busy));
+  window.interviewer.taken(now.ticket, now.turns);
   now.rows.forEach((data, i) => drawRow(log.children[i] || log.appendChild(bubble()), data));
   while (log.children.length > now.rows.length) log.lastChild.remove();
   set(parts.question, now.question);

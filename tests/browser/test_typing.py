@@ -1,0 +1,113 @@
+"""Typing as people do: straight on while the interviewer replies, in several lines, by keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import running
+from tests.browser.steps import Room
+
+Visit = Callable[..., Room]
+
+
+def test_the_next_answer_may_be_typed_while_the_last_one_is_on_its_way(visit: Visit) -> None:
+    room = visit()
+    room.start(questions=10)
+    keyboard = room.page.keyboard
+    room.answer_box.focus()
+    for n in range(3):
+        turns = room.turns()
+        keyboard.type(f"answer {n}")
+        keyboard.press("Enter")
+        for letter in "typed straight on":
+            keyboard.type(letter)
+            room.page.wait_for_timeout(15)  # from the same moment until well after the reply has begun
+        room.replied(turns)
+        expect(room.said_by("candidate").last).to_have_text(f"answer {n}")
+        expect(room.answer_box).to_have_value("typed straight on")
+        expect(room.answer_box).to_be_focused()
+        room.answer_box.fill("")
+
+
+def test_an_answer_sent_too_soon_stays_in_the_box(visit: Visit) -> None:
+    room = visit()
+    room.start()
+    keyboard = room.page.keyboard
+    turns = room.turns()
+    room.answer_box.focus()
+    for text in ("first", "too soon"):
+        keyboard.type(text)
+        keyboard.press("Enter")
+    keyboard.press("Enter")
+    room.replied(turns)
+    room.page.wait_for_timeout(500)
+    said = room.said_by("candidate").all_inner_texts()
+    left = room.answer_box.input_value()
+    assert (said, left) in ((["first"], "too soon"), (["first", "too soon"], ""))  # the reply may have been quicker
+
+
+def test_an_answer_the_server_never_got_comes_back(visit: Visit, tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        room = visit(at=server)
+        room.start()
+        port = server.port
+        server.kill()
+        room.answer_box.fill("said into the void")
+        room.answer_box.press("Enter")
+        expect(room.answer_box).to_have_value("")
+        room.page.wait_for_timeout(1000)  # the page keeps the draft a few times a second
+        server.start(port)
+        room.reload()
+        expect(room.answer_box).to_have_value("said into the void")
+        room.rest()
+        room.answer("said again")
+        expect(room.said_by("candidate")).to_have_text(["said again"])
+
+
+def test_pasted_lines_are_one_answer_and_escape_leaves_nothing(visit: Visit) -> None:
+    room = visit()
+    room.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    room.start()
+    room.page.evaluate("navigator.clipboard.writeText('first line\\r\\nsecond\\n\\nlast\\n')")
+    room.answer_box.focus()
+    room.page.keyboard.press("Control+v")
+    expect(room.answer_box).to_have_value("first line\nsecond\n\nlast\n")
+    room.page.keyboard.press("Escape")
+    expect(room.answer_box).to_have_value("first line\nsecond\n\nlast\n")
+    expect(room.said_by("candidate")).to_have_count(0)
+    turns = room.turns()
+    room.page.keyboard.press("Control+Enter")
+    room.replied(turns)
+    expect(room.said_by("candidate")).to_have_count(1)
+    expect(room.said_by("candidate")).to_have_text("first line\nsecond\n\nlast\n", use_inner_text=True)
+    expect(room.answer_box).to_have_value("")
+
+
+def test_shortcuts_are_named_and_leave_the_draft_alone(visit: Visit) -> None:
+    room = visit()
+    room.start()
+    for button, letter in (("hint", "h"), ("skip", "s")):
+        expect(room.page.locator(f"#{button}")).to_have_attribute(
+            "title", f"{'A hint' if letter == 'h' else 'Leave this question and go on to the next'} (Alt+{letter.upper()})"
+        )
+        expect(room.page.locator(f"#{button}")).to_have_attribute("aria-keyshortcuts", f"Alt+{letter.upper()}")
+        room.answer_box.fill("half hidden shells")
+        turns = room.turns()
+        room.page.keyboard.press(f"Alt+{letter}")
+        room.replied(turns)
+        expect(room.answer_box).to_have_value("half hidden shells")
+        expect(room.answer_box).to_be_focused()
+    expect(room.said_by("candidate")).to_have_text(["(asked for a hint)", "(skipped)"])
+
+
+def test_in_a_real_interview_there_is_no_hint_to_press(visit: Visit) -> None:
+    room = visit()
+    room.start(real=True)
+    room.page.keyboard.press("Alt+h")
+    turns = room.turns()
+    room.page.keyboard.press("Alt+s")
+    room.replied(turns)
+    expect(room.said_by("candidate")).to_have_text(["(skipped)"])

@@ -1,0 +1,71 @@
+"""`python -m evals speed` on the smallest shape: what it runs and reports. No test looks at a time."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from evals import core
+from evals.speed_models import POINTS, REPLY, conversation, judging_prompts, tokens_of
+from interviewer.domain.questions import Bank
+from interviewer.grading.model_prompts import PER_POINT, QUESTIONS
+from interviewer.prompting import PromptBook
+
+
+def test_a_run_reports_every_ratio_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--shape", "tiny", "--turns", "2", "--tokens", "3", "--repeats", "1", "--out", str(tmp_path)]
+    assert core.main(["speed", *options]) == 0
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert set(written["figures"]) == {
+        "first_token_turn_2_sooner",
+        "decode_vs_plain",
+        "decode_vs_bandwidth",
+        "judging_vs_json",
+        "judging_same_questions_vs_json",
+    }
+    assert all(value > 0 for value in written["figures"].values())
+    tables = {table["title"]: table["rows"] for table in written["tables"]}
+    first = tables["Time to the first token, s"]
+    assert [row[0] for row in first] == [1, 2]
+    assert first[0][1] < first[1][1]  # the prompt grows
+    memory = dict(tables["Memory, MiB"])
+    assert 0 < memory["key-value cache of 1,000 tokens"] == 1000 * 2 * 2 * 128 * 4 / 2**20
+    assert 0 < memory["kept of a conversation of 2 turns"] < memory["this process at most"]
+    assert "decode_vs_plain" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--gate", "--update-baseline"])
+def test_it_is_never_gated(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert core.main(["speed", "--shape", "tiny", option, "--out", str(tmp_path / "out")]) == 1
+    assert "never gated" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [["--turns", "0"], ["--repeats", "0"], ["--tokens", "1"]])
+def test_nothing_to_measure_is_said(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert core.main(["speed", "--shape", "tiny", *options]) == 1
+    assert "at least" in capsys.readouterr().err
+
+
+def test_each_turn_continues_the_one_before(bank: Bank, prompts: PromptBook) -> None:
+    talk = conversation(bank, prompts, 4)
+    assert all(text.endswith(REPLY) for text in talk)
+    assert all(after.startswith(before.removesuffix(REPLY)) for before, after in pairwise(talk))
+
+
+def test_the_questions_of_json_are_among_the_choices(bank: Bank, prompts: PromptBook) -> None:
+    every, same, ask, reply = judging_prompts(bank, prompts)
+    assert len(every) == POINTS * PER_POINT
+    assert len(same) == POINTS * len(QUESTIONS)
+    assert set(same) < set(every)
+    assert "JSON" in ask
+    assert len(json.loads(reply)["points"]) == POINTS
+
+
+def test_the_stand_in_for_a_tokenizer() -> None:
+    assert tokens_of("Use LoRA, 低秩 updates2.") == ["Use", "LoRA", ",", "低", "秩", "updates", "2", "."]
+    assert tokens_of('{"any": true},') == ['{"', "any", '":', "true", "},"]
+    assert tokens_of("one two three")[:2] == tokens_of("one two four")[:2]
