@@ -85,11 +85,6 @@ def add_grader_arguments(parser: ArgumentParser) -> None:
     add_engine_arguments(parser)
 
 
-def engine_kind(args: Namespace) -> EngineKind:
-    """The engine that the options ask for. Unlike the program's own, the environment has no say: a baseline must not move."""
-    return chosen_spec(args).kind
-
-
 def chosen_spec(args: Namespace) -> Spec:
     """The single grader that `--engine`, `--model` and `--base-url` ask for."""
     kind = args.engine or ("openai" if args.base_url else "transformers" if args.model else "builtin")

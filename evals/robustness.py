@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from evals import attacks
 from evals.attacks import Case
-from evals.engines import add_engine_arguments, engine_kind, make_grader
-from evals.grading import DATASET, read_dataset
+from evals.engines import add_engine_arguments, chosen_spec, make_grader
+from evals.labelled import newest_dataset, read_dataset
 from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
 from interviewer.config import corpus_dir
 from interviewer.domain.assessment import Assessment
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 NAME = "robustness"
 HELP = "Share of attacks on the grader that fail: empty, echoed, shuffled, negated, injected, padded answers and more"
+
+
+#: Kinds of answers that attacks change, and how many answers: all would take the gate over two minutes.
+HONEST = ("full", "most", "partial", "subtly-wrong", "fluent-wrong", "terse", "asr", "rambling", "reworded", "touched")
+ANSWERS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ def run(args: Namespace, progress: Progress) -> Result:
         close()
     info = grader.info
     return _result(
-        outcomes, cases, {"grader": info.name, "grader_version": info.version, "model": info.model}, engine_kind(args)
+        outcomes, cases, {"grader": info.name, "grader_version": info.version, "model": info.model}, chosen_spec(args).variant
     )
 
 
@@ -119,17 +124,9 @@ def all_cases(bank: Bank) -> Iterator[Case]:
         yield from attacks.one_more(question)
     rng = random.Random(0)
     names = {q.id for q in bank}
-    for row in read_dataset(DATASET, bank, strict=False):
-        if row.question.id in names and row.kind in (
-            "full",
-            "partial",
-            "subtly-wrong",
-            "fluent-wrong",
-            "terse",
-            "asr",
-            "rambling",
-        ):
-            yield from attacks.relative(row.question, row.answer, rng)
+    rows = [r for r in read_dataset(newest_dataset(), bank, strict=False) if r.question.id in names and r.kind in HONEST]
+    for row in rng.sample(rows, min(ANSWERS, len(rows))):
+        yield from attacks.relative(row.question, row.answer, rng)
 
 
 def _result(

@@ -226,8 +226,7 @@ def test_an_interview_in_the_terminal_from_start_to_report(shell: Shell) -> None
         "/skip",
         "/what",
         "/again",
-        "不知道",
-        "不知道",
+        *["不知道"] * 3,  # a hint, another point, and then it is over
     ]
     args = ["chat", "--lang", "zh", "--questions", "2", "--seed", "42"]
     held = shell(*args, stdin="\n".join(said) + "\n")

@@ -34,7 +34,7 @@ def test_a_good_row_has_the_whole_contract() -> None:
     assert out["status"] == "graded"
     assert out["reason"] is None
     assert 0 <= out["low"] <= out["score"] <= out["high"] <= 100
-    assert out["grader"] == {"name": "builtin", "version": "1", "model": None}
+    assert out["grader"] == {"name": "builtin", "version": "2", "model": None}
     for point in out["points"]:
         assert list(point) == ["statement", "weight", "verdict", "probability", "evidence"]
         start, end = point["evidence"]["start"], point["evidence"]["end"]

@@ -15,6 +15,8 @@ from interviewer.domain.assessment import PointAssessment, Verdict
 #: half of evals/datasets/grading_v2.jsonl, cross-validated by question.
 COVERED = 0.5
 PARTLY = 0.4
+#: The same in P(stated) for a grader that can't tell touching from stating, and is unsure of what is only touched.
+PARTLY_ALONE = 0.28
 #: What a point that is only touched is worth, as labellers were told.
 PARTLY_WORTH = 0.4
 #: P(contradicted) needed to say so; it must also exceed P(stated).
@@ -61,7 +63,8 @@ def verdict(belief: Belief) -> Verdict:
         return Verdict.CONTRADICTED
     if belief.stated >= COVERED:
         return Verdict.COVERED
-    return Verdict.PARTLY if belief.stated + belief.partly >= PARTLY else Verdict.MISSING
+    enough = PARTLY if belief.partly else PARTLY_ALONE
+    return Verdict.PARTLY if belief.stated + belief.partly >= enough else Verdict.MISSING
 
 
 def credit(belief: Belief) -> float:
