@@ -154,6 +154,12 @@ def test_no_json_is_no_json(reply: str) -> None:
         extract_json(reply)
 
 
+def test_the_mark_that_ends_a_thought_may_stand_inside_a_value() -> None:
+    assert extract_json('Sure: {"</think>": [1]} done') == {"</think>": [1]}
+    assert extract_json('{"draft": 0} </think> {"v": "</think>{"}') == {"v": "</think>{"}
+    assert extract_json('perhaps {"draft": 0}</think>{"v": 1}') == {"v": 1}
+
+
 _leaves = st.none() | st.booleans() | st.integers() | st.text()
 
 

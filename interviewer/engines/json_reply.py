@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -111,16 +111,30 @@ def extract_json(reply: str) -> Any:
 
     Raises ValueError when there is none.
     """
-    text = reply.rpartition(THINK_CLOSE)[2]
+    mark = reply.rfind(THINK_CLOSE)
+    values = list(_values(reply)) if mark >= 0 else []
+    around = next((value for value, start, end in values if start < mark < end), None)
+    if around is not None:
+        return around  # the mark is part of a text in the value: nobody stopped thinking there
+    for value, _, _ in _values(reply, max(mark, 0)):
+        return value
+    raise ValueError("there is no complete JSON value in the reply")
+
+
+def _values(text: str, start: int = 0) -> Iterator[tuple[Any, int, int]]:
+    """(value, start, end) of the objects and arrays from `start` on, none inside another."""
     decoder = json.JSONDecoder(parse_constant=_no_constant)
+    end = start
     for opening in re.finditer(r"[{\[]", text):
+        if opening.start() < end:
+            continue
         try:
-            return decoder.raw_decode(text, opening.start())[0]
+            value, end = decoder.raw_decode(text, opening.start())
         except ValueError:
             continue
         except RecursionError:
-            break
-    raise ValueError("there is no complete JSON value in the reply")
+            return
+        yield value, opening.start(), end
 
 
 def _no_constant(name: str) -> Any:

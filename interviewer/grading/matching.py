@@ -38,6 +38,10 @@ OTHER_LANGUAGE_DOUBT = 2.0
 LIST_FACTOR = 0.3
 #: How much sounding wrong counts, beside being about the point, for which sentence is quoted.
 _CLAIM_SHARE = 0.3
+#: A point is addressed at most this many times as likely as the best sentence is about it.
+_REACH = 2.5
+#: From here on a sentence by itself says a point in so many words, and how far that is trusted.
+_SAID, _TRUST = 0.85, 0.8
 #: From here on a sentence by itself denies a point that another one states. (Dev: below it such denials were mostly misread.)
 _SURE_DENIAL = 0.75
 
@@ -76,13 +80,30 @@ def match_points(
     chances = {known: load_judgement(known).chances(rows) for known in {knowledge(p) for p in points}}
     out = []
     for p, point in enumerate(points):
-        stated, partly, contradicted, _ = map(float, chances[knowledge(point)][p])
+        stated, partly, contradicted = _by_own_words(evidence, p, *map(float, chances[knowledge(point)][p, :3]))
         right, wrong = _speakers(evidence, p)
         if right != wrong:
             contradicted = max(contradicted, _denial(evidence, p, wrong))
         touched = float(sigmoid(evidence.about[:, p].max()))
         out.append(Match(Belief(stated, contradicted, doubts[p], partly), found[right], found[wrong], touched))
     return out
+
+
+def _by_own_words(
+    evidence: Evidence, point: int, stated: float, partly: float, contradicted: float
+) -> tuple[float, float, float]:
+    """The three chances, held to what is said of the point itself: the rest of the answer can't make up a point that no
+    sentence is about, nor take away one that a sentence says in so many words while none denies it."""
+    about, right = sigmoid(evidence.about[:, point]), sigmoid(evidence.right[:, point])
+    reach = _REACH * float(about.max())
+    addressed = stated + partly + contradicted
+    if addressed > reach:
+        stated, partly, contradicted = (chance * reach / addressed for chance in (stated, partly, contradicted))
+    said, denied = float((about * right).max()), float((about * (1 - right)).max())
+    if said >= _SAID and denied < _SURE_DENIAL:
+        stated = max(stated, said * _TRUST)
+        partly, contradicted = min(partly, 1 - stated), min(contradicted, 1 - stated)
+    return stated, partly, contradicted
 
 
 def _denial(evidence: Evidence, point: int, window: int) -> float:
