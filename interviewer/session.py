@@ -28,6 +28,7 @@ from interviewer.domain.transcript import (
     SessionInfo,
     Setup,
     Speaker,
+    Speech,
     Turn,
     TurnKind,
     active_seconds,
@@ -194,13 +195,14 @@ class Interview:
             self._grade_if_owed()
             yield from self._speak_while_due()
 
-    def say(self, text: str) -> Iterator[Update]:
-        """Something the candidate said or typed; what kind of utterance it is, is recognised. Raises SessionError when the
+    def say(self, text: str, speech: Speech | None = None) -> Iterator[Update]:
+        """Something the candidate said or typed; what kind of utterance it is, is recognised. `speech` is how it was spoken.
+        Raises SessionError when the
         interview is over, not begun, or busy."""
         text = storable(text)
         if len(text) > LONGEST_UTTERANCE:
             text = text[:LONGEST_UTTERANCE] + " […]"
-        return self._take(recognise(text), text)
+        return self._take(recognise(text), text, speech)
 
     def request(self, kind: TurnKind) -> Iterator[Update]:
         """A button: one of REQUESTS. Raises ValueError for another kind, SessionError like `say`."""
@@ -214,7 +216,7 @@ class Interview:
 
     # ------------------------------------------------------------ how it goes
 
-    def _take(self, kind: TurnKind, text: str) -> Iterator[Update]:
+    def _take(self, kind: TurnKind, text: str, speech: Speech | None = None) -> Iterator[Update]:
         with self._exclusive():
             if self.finished:
                 raise SessionError("this interview is over")
@@ -224,7 +226,7 @@ class Interview:
             thread = self._state.thread
             turn = Turn(
                 self._next_number(), Speaker.CANDIDATE, kind, text, self._clock(),
-                thread.question_id if thread else None, thread.target if thread else None,
+                thread.question_id if thread else None, thread.target if thread else None, speech=speech,
             )  # fmt: skip
             self._commit(turn, self._grade(turn) if self._is_gradable(turn) else None)
             yield Committed(turn)

@@ -23,7 +23,7 @@ from interviewer.domain.assessment import (
 )
 from interviewer.domain.errors import ConfigError, SessionError, StorageError
 from interviewer.domain.questions import LocalText
-from interviewer.domain.transcript import Provenance, Setup, Speaker, Turn, TurnKind
+from interviewer.domain.transcript import HeardWord, Provenance, Setup, Speaker, Speech, Turn, TurnKind
 from interviewer.ports import Store
 from interviewer.storage import open_store
 from interviewer.storage.tables import metadata
@@ -62,7 +62,12 @@ def test_what_goes_in_comes_out(store: Store) -> None:
     sid = store.create(setup, "built-in", T0)
     said = [
         turn(1, TurnKind.ASK, provenance=Provenance("e", "m", "p@1", 3, ("x", "y"), "leak")),
-        turn(2, key_point_id="k", detail="d"),
+        turn(
+            2,
+            key_point_id="k",
+            detail="d",
+            speech=Speech(4.5, (HeardWord("说的", 0.2, 0.6, 0.9), HeardWord("话", 1.0, 1.2)), "r"),
+        ),
     ]
     for one in said:
         store.add_turn(sid, one)

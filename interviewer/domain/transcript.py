@@ -51,8 +51,28 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardWord:
+    """One recognised word, or Chinese phrase. Times are seconds from the recording's start; `confidence` is 0–1 or None."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How an answer was spoken: the recording's length in seconds and the words as recognised, before the candidate edited
+    them. The recording itself is never kept."""
+
+    seconds: float
+    words: tuple[HeardWord, ...] = ()
+    recogniser: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One utterance. `at` is UTC. `question_id` and `key_point_id` say what it is about.
+    """One utterance. `at` is UTC. `question_id` and `key_point_id` say what it is about. `speech` is None for typed ones.
 
     `detail` refines the kind where a reader of the record needs it: the reason of a close, the step of a hint.
     """
@@ -66,6 +86,7 @@ class Turn:
     key_point_id: str | None = None
     detail: str | None = None
     provenance: Provenance | None = None
+    speech: Speech | None = None
 
 
 def answer_text(turns: Iterable[Turn], question_id: str) -> str:

@@ -20,12 +20,13 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.errors import ConfigError, SessionError, StorageError
 from interviewer.domain.text import storable
-from interviewer.domain.transcript import Provenance, SessionInfo, SessionStatus, Setup, Speaker, Turn, TurnKind
+from interviewer.domain.transcript import Provenance, SessionInfo, SessionStatus, Setup, Speaker, Speech, Turn, TurnKind
 from interviewer.ports import StoredSession
-from interviewer.storage.tables import assessments, sessions, turns
+from interviewer.storage.tables import assessments, confidences, sessions, turns
 
 _SETUP = TypeAdapter(Setup)
 _PROVENANCE = TypeAdapter(Provenance)
+_SPEECH = TypeAdapter(Speech)
 _ASSESSMENT = TypeAdapter(Assessment)
 
 
@@ -39,7 +40,7 @@ class SqlStore:
         session_id = secrets.token_urlsafe(16)
         row = {"id": session_id, "setup": _SETUP.dump_python(setup, mode="json"), "status": "running"}
         row |= {"interviewer": interviewer, "created_at": at, "updated_at": at, "questions_asked": 0}
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(sessions.insert().values(**row))
         return session_id
 
@@ -55,13 +56,14 @@ class SqlStore:
             "key_point_id": turn.key_point_id,
             "detail": turn.detail,
             "provenance": _PROVENANCE.dump_python(turn.provenance, mode="json") if turn.provenance else None,
+            "speech": _clean(_SPEECH.dump_python(turn.speech, mode="json")) if turn.speech else None,
         }
         changed: dict[str, Any] = {}
         if turn.kind is TurnKind.ASK:
             changed["questions_asked"] = sessions.c.questions_asked + 1
         if turn.kind is TurnKind.CLOSE:
             changed["status"] = "finished"
-        with self._transaction() as db:
+        with self.transaction() as db:
             self._touch(db, session_id, turn.at, **changed)
             try:
                 db.execute(turns.insert().values(**row))
@@ -78,14 +80,14 @@ class SqlStore:
             "score": assessment.score,
             "payload": _clean(_ASSESSMENT.dump_python(assessment, mode="json")),
         }
-        with self._transaction() as db:
+        with self.transaction() as db:
             self._touch(db, session_id, at)
             db.execute(assessments.insert().values(**row))
             scores = [score for score in self._newest_scores(db, session_id).values() if score is not None]
             self._touch(db, session_id, at, score=sum(scores) / len(scores) if scores else None)
 
     def load(self, session_id: str) -> StoredSession:
-        with self._transaction() as db:
+        with self.transaction() as db:
             head = db.execute(sa.select(sessions).where(sessions.c.id == session_id)).mappings().one_or_none()
             if head is None:
                 raise SessionError(f"there is no interview {session_id!r}")
@@ -104,12 +106,13 @@ class SqlStore:
         )
 
     def history(self, session_id: str) -> list[tuple[int, Assessment]]:
-        with self._transaction() as db:
+        with self.transaction() as db:
             return self._assessments(db, session_id)
 
     def delete(self, session_id: str) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(assessments.delete().where(assessments.c.session_id == session_id))
+            db.execute(confidences.delete().where(confidences.c.session_id == session_id))
             db.execute(turns.delete().where(turns.c.session_id == session_id))
             if db.execute(sessions.delete().where(sessions.c.id == session_id)).rowcount == 0:
                 raise SessionError(f"there is no interview {session_id!r}")
@@ -118,7 +121,8 @@ class SqlStore:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction, committed at the end; also for the other keepers in this package. Raises StorageError."""
         try:
             with self._engine.begin() as db:
                 yield db
@@ -149,7 +153,7 @@ class SqlStore:
         query = sa.select(sessions).order_by(sessions.c.created_at.desc(), sessions.c.id).limit(limit)
         if status is not None:
             query = query.where(sessions.c.status == status)
-        with self._transaction() as db:
+        with self.transaction() as db:
             return [_info(row) for row in db.execute(query).mappings()]
 
 
@@ -229,4 +233,5 @@ def _turn(row: RowMapping) -> Turn:
         row["key_point_id"],
         row["detail"],
         _PROVENANCE.validate_python(row["provenance"]) if row["provenance"] else None,
+        _SPEECH.validate_python(row["speech"]) if row["speech"] else None,
     )

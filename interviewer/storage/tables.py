@@ -53,6 +53,7 @@ turns = Table(
     Column("key_point_id", Text),
     Column("detail", Text),
     Column("provenance", JSON),
+    Column("speech", JSON),
 )
 
 assessments = Table(
@@ -67,4 +68,41 @@ assessments = Table(
     Column("score", Float),
     Column("payload", JSON, nullable=False),
     Index("ix_assessments_session", "session_id", "id"),
+)
+
+#: How sure the candidate was of an answer before seeing its grade, in percent.
+confidences = Table(
+    "confidences",
+    metadata,
+    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("question_id", Text, primary_key=True),
+    Column("percent", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+#: "The reference is wrong": what people hold against the bank. It outlives the interview it came from.
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("session_id", Text),
+    Column("question_id", Text, nullable=False),
+    Column("key_point_id", Text),
+    Column("text", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_disputes_status", "status", "at"),
+)
+
+#: The review schedule: one FSRS card a key point, as its library writes it. `due` is repeated for sorting in SQL.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("question_id", Text, primary_key=True),
+    Column("key_point_id", Text, primary_key=True),
+    Column("card", JSON, nullable=False),
+    Column("due", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_reviews_due", "due"),
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from interviewer.domain.errors import ConfigError
 from interviewer.domain.questions import LANGS
-from interviewer.ui.html import static
+from interviewer.ui.html import static, styles
 from interviewer.ui.live import LiveInterviews
 from interviewer.ui.middleware import FetchGuard, HostGuard, PageLanguage, RouteGuard, is_loopback
 from interviewer.ui.words import words_for
@@ -150,7 +150,7 @@ def _look() -> dict[str, Any]:
     )
     return {
         "theme": theme,
-        "css": static("style.css"),
+        "css": styles(),
         "head": static("head.html"),
         "footer_links": [],
         "run_history": False,

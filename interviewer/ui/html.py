@@ -41,3 +41,11 @@ def static(name: str, values: Mapping[str, str] | None = None) -> str:
     for key, value in (values or {}).items():
         text = text.replace(f"%{key}%", value)
     return text
+
+
+def styles() -> str:
+    """All style sheets of `static/`: the common one first, then a part of the page each, by name."""
+    from importlib.resources import files
+
+    names = sorted(file.name for file in files("interviewer.ui").joinpath("static").iterdir() if file.name.endswith(".css"))
+    return "\n".join(static(name) for name in sorted(names, key=lambda name: name != "style.css"))

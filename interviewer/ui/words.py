@@ -1,4 +1,4 @@
-"""The interface's words, in Chinese and English, from `words.yaml`.
+"""The interface's words, in Chinese and English, from `words.yaml` and, a part of the page each, `words_*.yaml`.
 
 Knows nothing of pages or interviews; the texts an interviewer speaks live in prompts/, not here.
 """
@@ -46,9 +46,14 @@ class Words:
 
 
 def texts() -> dict[str, dict[Lang, str]]:
-    """Every text by key and language, as the file has it."""
-    raw = yaml.safe_load(files(__package__).joinpath("words.yaml").read_text(encoding="utf-8"))
-    return {key: {lang: str(both[lang]) for lang in LANGS} for key, both in raw.items()}
+    """Every text by key and language, as the files have it."""
+    found: dict[str, dict[Lang, str]] = {}
+    for file in sorted(files(str(__package__)).iterdir(), key=lambda file: file.name):
+        if file.name.startswith("words") and file.name.endswith(".yaml"):
+            raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+            assert not found.keys() & raw.keys(), f"{file.name} says again {sorted(found.keys() & raw.keys())}"
+            found |= {key: {lang: str(both[lang]) for lang in LANGS} for key, both in raw.items()}
+    return found
 
 
 @cache
