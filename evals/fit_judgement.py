@@ -33,12 +33,12 @@ from interviewer.ingest.bankfile import load_bank
 
 #: Which numbers each model reads, and whether its chance may only rise (1) or only fall (−1) with them.
 SIGNS: dict[str, dict[str, int]] = {
-    "addressed": {"about": 1, "stated": 1, "denied": 1, "others_stated": 1},
+    "addressed": {"about": 1, "stated": 1, "denied": 1, "others_stated": 1, "cover": 1, "ahead": 1},
     "right": {
         "stated": 1, "denied": -1, "sounds_right": 1, "sounds_wrong": -1, "others_stated": 1, "others_denied": -1,
-        "others_right": 1, "others_wrong": -1, "answer_worst": -1,
+        "others_right": 1, "others_wrong": -1, "answer_worst": -1, "left_right": 1, "left_wrong": -1,
     },
-    "full": {"about": 1, "stated": 1, "others_stated": 1, "sounds_right": 1},
+    "full": {"about": 1, "stated": 1, "others_stated": 1, "sounds_right": 1, "cover": 1, "ahead": 1},
 }  # fmt: skip
 #: Knots of a curve at most; they stand at quantiles of what was seen.
 KNOTS = 16

@@ -17,15 +17,13 @@ import numpy as np
 from interviewer.grading.features import NAMES
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float32]
 
 #: How much the bank says about a point: accepted and contrast phrasings, accepted ones alone, or only its statement.
 Knowledge = Literal["full", "accepted", "bare"]
 KNOWLEDGE: tuple[Knowledge, ...] = ("full", "accepted", "bare")
-#: What a stretch of an answer can do with a point. The order of probabilities everywhere in this package.
-CLASSES = ("stated", "contradicted", "absent")
 
 _FILE = Path(__file__).with_name("calibration.json")
 
@@ -53,8 +51,8 @@ class Calibration:
         return features @ self.about + self.about_bias, features @ self.right + self.right_bias
 
     def probabilities(self, features: Floats) -> Floats:
-        """[…, features] → […, 3] in the order of `CLASSES`, summing to 1."""
-        about, right = map(_sigmoid, self.log_odds(features))
+        """[…, features] → […, 3] stated, contradicted, absent; each row sums to 1."""
+        about, right = map(sigmoid, self.log_odds(features))
         result: Floats = np.stack([about * right, about * (1 - right), 1 - about], axis=-1).astype(np.float32)
         return result
 
@@ -65,6 +63,7 @@ def load_calibration(knowledge: Knowledge) -> Calibration:
     return Calibration.from_json(json.loads(_FILE.read_text(encoding="utf-8"))["models"][knowledge])
 
 
-def _sigmoid(x: Floats) -> Floats:
-    result: Floats = (1.0 / (1.0 + np.exp(-x))).astype(np.float32)
+def sigmoid(x: ArrayLike) -> NDArray[np.float64]:
+    """1 / (1 + e^−x), without overflow."""
+    result: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(np.asarray(x, dtype=float), -40.0, 40.0)))
     return result

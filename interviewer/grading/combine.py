@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import pstdev
 from typing import Any, Self
 
-from interviewer.grading.calibration import KNOWLEDGE, Knowledge
+from interviewer.grading.calibration import KNOWLEDGE, Knowledge, sigmoid
 from interviewer.grading.scoring import Belief
 
 _FILE = Path(__file__).with_name("model_mix.json")
@@ -43,7 +43,7 @@ class Weights:
     builtin: float
 
     def mixed(self, model: float, builtin: float) -> float:
-        return _sigmoid(self.bias + self.model * logit(model) + self.builtin * logit(builtin))
+        return float(sigmoid(self.bias + self.model * logit(model) + self.builtin * logit(builtin)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,5 @@ def logit(p: float) -> float:
     return math.log(p / (1 - p))
 
 
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
-
-
 def _mean(values: Sequence[float]) -> float:
-    return _sigmoid(math.fsum(map(logit, values)) / len(values))
+    return float(sigmoid(math.fsum(map(logit, values)) / len(values)))

@@ -46,7 +46,7 @@ def judge_scope(question: Question, answer: str, limit: int = MAX_ANSWER) -> Jud
     flags = ["truncated"] if cut else []
     if not tokens(text):
         return Judged(text, (), (*flags, "empty"), "empty")
-    removed = instruction_spans(text)
+    removed = _merged([*instruction_spans(text), *grader_talk(question, text)])
     spans = sentence_spans(text)
     if removed:
         flags.append("instruction")
@@ -57,11 +57,9 @@ def judge_scope(question: Question, answer: str, limit: int = MAX_ANSWER) -> Jud
     if is_dont_know("\n".join(text[a:b] for a, b in spans)):
         return Judged(text, (), (*flags, "dont-know"), "dont-know")
     whole = "\n".join(text[a:b] for a, b in spans)
-    own = (
-        []
-        if echoes(question, whole) or _says_nothing_new(question, whole)
-        else [s for s in spans if not echoes(question, text[s[0] : s[1]])]
-    )
+    own = [s for s in spans if not echoes(question, text[s[0] : s[1]])]
+    if echoes(question, whole) or _says_nothing_new(question, whole):
+        own = []
     if len(own) < len(spans) and sum(len(tokens(text[a:b])) for a, b in own) < 4:
         return Judged(text, (), (*flags, "echo"), "echo")
     spans = own
@@ -192,6 +190,43 @@ def instruction_spans(text: str) -> list[Span]:
     return _merged(spread)
 
 
+#: Words of those who grade interviews, and words of grading that answers on deep learning use as well. A sentence with two,
+#: one of the first kind among them, speaks to or about whoever grades, however politely. (Dev: 16 of 18 injections, no honest
+#: answer of 481.)
+_GRADERS_OWN = re.compile(
+    r"评语|总评|阅卷|考务|附注|备注|转写|补录|登记|录入|记为|复核|考生|候选人|面试官|要点|"
+    r"\b(?:grad(?:er|ers|ing)|raters?|rubric|examiner|key points?|rationale|adjudicated|re-?evaluate|re-?score|award|marked|"
+    r"gold (?:sample|reference)|reviewer|redacted|prefilled)\b"
+)
+_OF_GRADING = re.compile(
+    r"评分|打分|总分|满分|分数|录音|"
+    r"\b(?:transcripts?|transcription|scorer|scoring|score|criteri(?:on|a)|overall|verdict|panel|candidate|calibration|penali[sz]\w+)\b"
+)
+
+
+def grader_talk(question: Question, text: str) -> list[Span]:
+    """Sentences about the grading of this answer, and their neighbours that use a word of those who grade. Words that the
+    question, its reference or its points use themselves don't count."""
+    about = [*question.text.both(), *question.reference.both(), *(t for p in question.key_points for t in p.statement.both())]
+    expected = _graders_words(" ".join(about))
+    spans = sentence_spans(text)
+    found = [_graders_words(text[a:b]) - expected for a, b in spans]
+    own = [any(_GRADERS_OWN.fullmatch(word) for word in words_) for words_ in found]
+    talk = {n for n, words_ in enumerate(found) if len(words_) > 1 and own[n]}
+    for n in sorted(talk):
+        for step in (1, -1):
+            near = n + step
+            while 0 <= near < len(spans) and own[near]:
+                talk.add(near)
+                near += step
+    return [spans[n] for n in sorted(talk)]
+
+
+def _graders_words(text: str) -> set[str]:
+    folded = normalise(text)
+    return {*_GRADERS_OWN.findall(folded), *_OF_GRADING.findall(folded)}
+
+
 _ROLE = re.compile(r"(?:system|assistant|user|human|developer|tool|系统|助手|用户)?[:：]?", re.IGNORECASE)
 
 
@@ -233,17 +268,23 @@ def _without(span: Span, removed: Sequence[Span]) -> list[Span]:
 #: to be barer. (Dev answers: honest ones of that length have 0.64 and more, rephrased questions 0.12 to 0.6.)
 _NEW_SHARE, _NEW_TOKENS = 0.61, 40
 _BARE_SHARE, _BARE_TOKENS = 0.35, 12
+#: Where this share of the new words is the reference's own, the answer is terse instead. (Dev echoes: 0.5 at most; every right
+#: saying of the bank that has few new words: 1.)
+_TO_THE_POINT = 0.65
 
 
 def _says_nothing_new(question: Question, text: str) -> bool:
-    """Whether hardly a word of the answer is not the question's."""
+    """Whether hardly a word of the answer is not the question's, and those that are new don't come from its key points."""
     said = words(normalise(text))
     if len(said) < _BARE_TOKENS:
         return False
     asked = {w for t in (*question.text.both(), *(t for r in question.rephrasings for t in r.both())) for w in words(t)}
     content = {w for w in said if w not in STOP_WORDS}
-    share = len(content - asked) / max(1, len(content))
-    return share < (_NEW_SHARE if len(said) >= _NEW_TOKENS else _BARE_SHARE)
+    new = content - asked
+    if len(new) >= (_NEW_SHARE if len(said) >= _NEW_TOKENS else _BARE_SHARE) * max(1, len(content)):
+        return False
+    told = {w for p in question.key_points for t in (*p.statement.both(), *p.accepted) for w in words(normalise(t))}
+    return len(new & told) < _TO_THE_POINT * max(1, len(new))
 
 
 def echoes(question: Question, sentence: str) -> bool:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from interviewer.grading.calibration import Knowledge
+from interviewer.grading.calibration import Knowledge, sigmoid
+from interviewer.grading.overlap import Overlap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _FILE = Path(__file__).with_name("judgement.json")
 
 #: One row of numbers per key point. Each can only grow when something is added to an answer, so that one more right sentence
-#: never lowers a score by displacing another: what speaks for the candidate and what speaks against stand apart.
+#: hardly ever lowers a score by displacing another: what speaks for the candidate and what speaks against stand apart.
 NUMBERS = (
     "about",  # log-odds that the sentence most about the point is about it
     "stated",  # log of the best chance of a sentence to be about the point and on its right side
@@ -38,6 +39,10 @@ NUMBERS = (
     "others_right",  # the same of `sounds_right`
     "others_wrong",  # the same of `sounds_wrong`
     "answer_worst",  # log-odds that the stretch about anything that sounds wrongest is a wrong claim
+    "cover",  # most of a right phrasing that a stretch says
+    "ahead",  # most by which a sentence is nearer to the point's right phrasings than to any other point's
+    "left_wrong",  # most of a sentence's words that only the point's wrong phrasings use, by the chance that it is about it
+    "left_right",  # the same of words that only further right phrasings use
 )
 _AT = {name: i for i, name in enumerate(NUMBERS)}
 #: A stretch with a smaller chance than this to be about any point is padding.
@@ -49,12 +54,13 @@ _NO_CLAIM = -4.0
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the stretches of one answer say. [w] windows, [p] points, [s] sentences; log-odds."""
+    """What the stretches of one answer say. [w] windows, [p] points; log-odds, but for the overlap."""
 
     about: Floats  # [w, p]
     right: Floats  # [w, p]
     sentence_of: Sequence[int]  # [w]
     claims: Floats  # [w] that the sentence, or the stretch itself of a long one, is a wrong claim
+    overlap: Overlap  # [w, p] each
 
     def speaking(self, point: int) -> list[int]:
         """Each sentence's window that is most about the point."""
@@ -85,6 +91,11 @@ def _of_point(evidence: Evidence, p: int, out: Floats) -> None:
     out[_AT["about"]] = about.max()
     for name, side in (("stated", right), ("denied", -right), ("sounds_right", -claims), ("sounds_wrong", claims)):
         out[_AT[name]] = np.log((addressed * sigmoid(side)).max() + _LEAST)
+    shared = evidence.overlap
+    out[_AT["cover"]] = shared.cover[:, p].max()
+    out[_AT["ahead"]] = shared.ahead[chosen, p].max()
+    out[_AT["left_wrong"]] = (addressed * shared.left_wrong[chosen, p]).max()
+    out[_AT["left_right"]] = (addressed * shared.left_right[chosen, p]).max()
 
 
 def _of_others(out: Floats) -> None:
@@ -133,8 +144,7 @@ class Additive:
         total = np.full(len(rows), self.bias)
         for name, curve in self.curves.items():
             total += curve(rows[:, _AT[name]])
-        result: Floats = sigmoid(total)
-        return result
+        return sigmoid(total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +170,3 @@ class Judgement:
 def load_judgement(knowledge: Knowledge) -> Judgement:
     """The fitted models for points of that kind."""
     return Judgement.from_json(json.loads(_FILE.read_text(encoding="utf-8"))["models"][knowledge])
-
-
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + e^−x), without overflow."""
-    return 1.0 / (1.0 + np.exp(-np.clip(x, -40, 40)))

@@ -28,7 +28,7 @@ FULL_CREDIT = 0.9
 CONFLICT_CREDIT = 0.3
 
 #: The most an answer can get when this was noticed in it (of 100). Reports name the flag.
-CAPS = {"shuffled": 25.0, "echo": 10.0, "off-topic": 15.0}
+CAPS = {"shuffled": 25.0, "off-topic": 15.0}
 #: A verbatim reference gets at least this: it is right by definition, however strange to hear.
 VERBATIM_FLOOR = 95.0
 
