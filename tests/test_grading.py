@@ -106,6 +106,8 @@ def test_terms_of_any_field_are_seen_as_a_list() -> None:
         "Train locally, send updates, average them. Non-IID data hurts. Gradients still leak.",
         "冻住主干，训两个小矩阵；优化器状态少了；能合并回去。",
         "参数、梯度、优化器、激活四块。重算、切分、低秩都能省。",
+        "DP：整个复制，梯度平均；TP：劈开矩阵，每层通信；PP：按层分段，跨机。",
+        "Meta: many tasks, outer loss afterwards. MAML: init few steps away, gradient through gradient. ICL: examples, frozen weights.",
         "A query, a key, a value: the dot product says who matters, softmax makes weights, the values get averaged.",
     ],
 )
