@@ -8,7 +8,7 @@ can't give is NaN, never a guess.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -222,17 +222,6 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> float:
 def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
     """Chance that a positive ranks above a negative (ties count half), 0–1."""
     return _plain(separation, [*positive, *negative], [True] * len(positive) + [False] * len(negative))
-
-
-def mean_absolute_error(x: Sequence[float], y: Sequence[float]) -> float:
-    """Same unit as the values."""
-    return _plain(share, [abs(a - b) for a, b in zip(x, y, strict=True)])
-
-
-def precision_recall_f1(truth: Sequence[Hashable], said: Sequence[Hashable], label: Hashable) -> tuple[float, float, float]:
-    """For one label, each 0–1; NaN where the label never occurs on that side."""
-    figures = prf([t == label for t in truth], [s == label for s in said], once(len(truth)))
-    return float(figures[0][0]), float(figures[1][0]), float(figures[2][0])
 
 
 def interval(groups: Mapping[str, Sequence[T]], figure: Callable[[list[T]], float], times: int = 500) -> tuple[float, float]:

@@ -43,18 +43,12 @@ def test_auc_counts_ties_half() -> None:
     assert math.isnan(measures.auc([1], []))
 
 
-def test_precision_recall_f1() -> None:
+def test_precision_recall_and_f1() -> None:
     """Of three called a, two are; of four a, two were found: F1 = 2·2 / 7."""
-    found = measures.precision_recall_f1("aaaabb", "aabbab", "a")
-    assert found == pytest.approx((2 / 3, 2 / 4, 4 / 7))
-    assert all(map(math.isnan, measures.precision_recall_f1("ab", "ab", "c")))
-
-
-def test_mean_absolute_error() -> None:
-    assert measures.mean_absolute_error([10, 0], [4, 2]) == 4
-    assert math.isnan(measures.mean_absolute_error([], []))
-    with pytest.raises(ValueError, match="zip"):
-        measures.mean_absolute_error([1], [1, 2])
+    found = measures.prf([c == "a" for c in "aaaabb"], [c == "a" for c in "aabbab"], measures.once(6))
+    assert [one(value) for value in found] == pytest.approx([2 / 3, 2 / 4, 4 / 7])
+    never = measures.prf([False] * 2, [False] * 2, measures.once(2))
+    assert all(math.isnan(one(value)) for value in never)
 
 
 def test_quadratic_kappa() -> None:

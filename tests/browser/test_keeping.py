@@ -198,9 +198,7 @@ def test_the_set_up_stays_as_it_was_left_and_takes_any_number(visit: Visit) -> N
     expect(page.locator("#pool")).to_contain_text("only")
 
 
-def test_leaving_an_interview_that_another_window_deleted(visit: Visit) -> None:
-    one = visit()
-    one.start()
+def deleted_in_a_second_window(one: Room) -> None:
     two = Room(one.page.context.new_page(), "second-window")
     two.page.goto(one.page.url)
     expect(two.said_by("interviewer").nth(1)).to_be_visible()
@@ -210,6 +208,12 @@ def test_leaving_an_interview_that_another_window_deleted(visit: Visit) -> None:
     count = delete.count()
     delete.first.click()
     expect(delete).to_have_count(count - 1)
+
+
+def test_leaving_an_interview_that_another_window_deleted(visit: Visit) -> None:
+    one = visit()
+    one.start()
+    deleted_in_a_second_window(one)
     one.page.locator("#leave").click()
     one.warned("is gone")
     expect(one.page.locator("#start")).to_be_visible()
@@ -218,15 +222,7 @@ def test_leaving_an_interview_that_another_window_deleted(visit: Visit) -> None:
 def test_an_answer_in_an_interview_that_another_window_deleted_leads_back(visit: Visit) -> None:
     one = visit()
     one.start()
-    two = Room(one.page.context.new_page(), "second-window")
-    two.page.goto(one.page.url)
-    expect(two.said_by("interviewer").nth(1)).to_be_visible()
-    two.tab(2)
-    delete = two.page.locator("#history .session [data-action=delete]")
-    expect(delete.first).to_be_visible()
-    count = delete.count()
-    delete.first.click()
-    expect(delete).to_have_count(count - 1)
+    deleted_in_a_second_window(one)
     one.answer_box.fill("is anybody there")
     one.answer_box.press("Enter")
     one.warned("is gone")
