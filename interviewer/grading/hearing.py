@@ -38,8 +38,7 @@ class Hearing:
                 self._own_pairs.add((a, b))
                 if _chinese(a) and _chinese(b) and not {a, b} & STOP_WORDS:
                     self._sounding.setdefault((_sound(a), _sound(b)), (a, b))
-        self._telling = self._own - STOP_WORDS
-        latin = [w for w in self._telling if not _chinese(w) and len(w) > 2 and w.isalpha()]
+        latin = [w for w in self._own - STOP_WORDS if not _chinese(w) and len(w) > 2 and w.isalpha()]
         self._by_frame: dict[str, str] = {}
         for word in sorted(latin):
             self._by_frame.setdefault(_frame(word), word)
@@ -90,7 +89,7 @@ class Hearing:
             whole = "".join(parts)
             if whole in self._own and len(whole) > 1:
                 return whole, stop - i
-            if stop - i == 2 and " ".join(parts) not in self._known and self._telling.isdisjoint(parts):
+            if stop - i == 2 and " ".join(parts) not in self._known:
                 heard = self._by_sound(whole)
                 if heard and heard != parts[0]:
                     return heard, 2
