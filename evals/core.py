@@ -31,6 +31,7 @@ Progress = Callable[[str], None]
 TASKS: dict[str, str] = {
     "grading": "evals.grading",
     "interview": "evals.interview",
+    "latency": "evals.latency",
     "retrieval": "evals.retrieval",
     "robustness": "evals.robustness",
     "speed": "evals.speed",
