@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -35,7 +35,8 @@ from interviewer.domain.transcript import (
     answer_text,
 )
 from interviewer.ports import Clock, Grader, GradingItem, Retriever, Store, StoredSession
-from interviewer.report import Report, build_report
+from interviewer.report import Report
+from interviewer.reporting import Reports
 
 log = logging.getLogger(__name__)
 
@@ -343,8 +344,16 @@ class Interview:
 class Interviews:
     """All interviews of one installation."""
 
-    def __init__(self, cast: Cast, store: Store, clock: Clock = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        cast: Cast,
+        store: Store,
+        clock: Clock = lambda: datetime.now(UTC),
+        confidences: Callable[[str], Mapping[str, int]] = lambda _: {},
+    ) -> None:
+        """`confidences` gives how sure a session's candidate was, in percent by question id."""
         self._cast, self._store, self._clock = cast, store, clock
+        self._reports = Reports(store, cast.bank, cast.retriever, confidences)
         self._live: dict[str, Interview] = {}
         self._lock = threading.Lock()
 
@@ -379,7 +388,11 @@ class Interviews:
 
     def report(self, session_id: str) -> Report:
         """The report as of now. Raises SessionError."""
-        return build_report(self._store.load(session_id), self._cast.bank())
+        return self._reports.report(session_id)
+
+    def full_report(self, session_id: str) -> Report:
+        """The report with passages from the library on what to study next. Raises SessionError."""
+        return self._reports.full_report(session_id)
 
     def _recent(self, besides: str) -> frozenset[str]:
         sessions = [info.id for info in self._store.list(RECENT_SESSIONS + 1) if info.id != besides]

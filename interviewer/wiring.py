@@ -22,10 +22,11 @@ from interviewer.engines.download import Progress
 from interviewer.grading import BuiltinGrader, ModelGrader
 from interviewer.ingest.run import IngestResult
 from interviewer.library import Library
-from interviewer.ports import Engine, Grader, Retriever, Store
+from interviewer.ports import Engine, Grader, Retriever
 from interviewer.prompting import PromptBook, load_prompts
 from interviewer.session import Cast, Interviews
-from interviewer.storage import open_store
+from interviewer.storage import SqlStore, open_store
+from interviewer.storage.confidences import SqlConfidences
 
 log = logging.getLogger(__name__)
 
@@ -100,9 +101,10 @@ class ModelSlot:
 class Parts:
     """Everything an interface needs, put together."""
 
-    def __init__(self, settings: Settings, store: Store, library: Library, prompts: PromptBook) -> None:
+    def __init__(self, settings: Settings, store: SqlStore, library: Library, prompts: PromptBook) -> None:
         self.settings = settings
         self.store = store
+        self.confidences = SqlConfidences(store)
         self.library = library
         self.prompts = prompts
         self.model = ModelSlot(settings)
@@ -112,7 +114,9 @@ class Parts:
         self._graders: tuple[Bank, BuiltinGrader] | None = None
         self._model_grader: tuple[Engine, BuiltinGrader, ModelGrader] | None = None
         self.interviews = Interviews(
-            Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self.builtin_grader), store
+            Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self.builtin_grader),
+            store,
+            confidences=self.confidences.of_session,
         )
 
     @property

@@ -54,3 +54,7 @@ class SessionError(InterviewerError):
 
 class StorageError(InterviewerError):
     """The database did not take or give what it was asked: locked, full, or gone."""
+
+
+class NothingToLearn(InterviewerError):
+    """There is no weak point to make a card of."""

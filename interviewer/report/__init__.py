@@ -1,13 +1,15 @@
 """Fold a stored session into a report, and put it on paper."""
 
+from interviewer.report.build import build_report
 from interviewer.report.chart import topic_chart_svg
-from interviewer.report.model import QuestionResult, Report, StudyPoint, TopicScore, build_report
+from interviewer.report.model import QuestionResult, Report, StudyPoint, Sureness, TopicScore
 from interviewer.report.render import to_json, to_markdown
 
 __all__ = [
     "QuestionResult",
     "Report",
     "StudyPoint",
+    "Sureness",
     "TopicScore",
     "build_report",
     "to_json",

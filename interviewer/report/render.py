@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 
 from pydantic import TypeAdapter
 
-from interviewer.domain.assessment import Assessment
-from interviewer.domain.questions import Lang
+from interviewer.domain.assessment import Assessment, Verdict
+from interviewer.domain.delivery import SpokenPiece
+from interviewer.domain.questions import Lang, LocalText
+from interviewer.report.delivery import DeliveryText, delivery_text, overall_delivery_text
 from interviewer.report.model import QuestionResult, Report
-from interviewer.report.words import end_word, flag_word, study_word, verdict_word, word
+from interviewer.report.study import closest, excerpt, passage_title
+from interviewer.report.words import end_word, flag_word, study_word, sureness_word, verdict_word, word
 
 _REPORT = TypeAdapter(Report)
 
@@ -38,11 +42,8 @@ def to_markdown(report: Report, lang: Lang) -> str:
     lines.append("|---|---|---|")
     for topic in report.topics:
         lines.append(f"| {_plain(topic.title.get(lang))} | {topic.questions} | {score_text(topic.score, None, None, lang)} |")
-    if report.study_next:
-        lines += ["", f"## {word('study', lang)}", ""]
-        for point in report.study_next:
-            lines.append(f"- {_plain(point.statement.get(lang))} ({study_word(point, lang)})")
-            lines.append(f"  - {_plain(point.question.get(lang))}")
+    for section in (_study, _misconceptions, _sureness, _overall_delivery):
+        lines += section(report, lang)
     lines += ["", f"## {word('details', lang)}", ""]
     for number, result in enumerate(report.questions, 1):
         lines += _question(number, result, lang)
@@ -68,6 +69,67 @@ def counts_text(report: Report, lang: Lang) -> str:
     return word("counts", lang).format(graded=report.graded, ungraded=report.ungraded, skipped=report.skipped)
 
 
+def _study(report: Report, lang: Lang) -> list[str]:
+    if not report.study_next:
+        return []
+    lines = ["", f"## {word('study', lang)}", ""]
+    for point in report.study_next:
+        lines.append(f"- {_plain(point.statement.get(lang))} ({study_word(point, lang)})")
+        lines.append(f"  - {_plain(point.question.get(lang))}")
+        if point.excerpt.get(lang):
+            lines.append(f"  - {word('in-reference', lang)}: {_plain(point.excerpt.get(lang))}")
+        lines += [
+            f"  - {word('also-read', lang)}: {_plain(passage_title(passage))}: {_plain(closest(passage, point))}"
+            for passage in point.passages
+        ]
+    return lines
+
+
+def _misconceptions(report: Report, lang: Lang) -> list[str]:
+    found = [(n, m) for n, q in enumerate(report.questions, 1) if q.assessment for m in q.assessment.misconceptions]
+    lines = ["", f"## {word('misconceptions', lang)}", ""] if found else []
+    for number, misconception in found:
+        nth = word("nth-question", lang).format(n=number)
+        lines.append(f"- {word('believed', lang)}: {_plain(misconception.belief.get(lang))} ({nth})")
+        lines.append(f"  - {word('correction', lang)}: {_plain(misconception.correction.get(lang))}")
+    return lines
+
+
+def _sureness(report: Report, lang: Lang) -> list[str]:
+    if not report.sureness:
+        return []
+    lines = ["", f"## {word('sureness', lang)}", "", sureness_word(report.sureness, lang), word("sureness-intro", lang), ""]
+    lines.append(f"| {word('question', lang)} | {word('sure', lang)} | {word('score', lang)} | {word('gap', lang)} |")
+    lines.append("|---|---|---|---|")
+    texts = {q.question_id: q.text.get(lang) for q in report.questions}
+    rows = (
+        (f"{s.number}. {_plain(texts[s.question_id])}", f"{s.percent}%", f"{s.score:.0f}", f"{s.gap:+.0f}")
+        for s in report.sureness
+    )
+    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _overall_delivery(report: Report, lang: Lang) -> list[str]:
+    text = overall_delivery_text([q.delivery for q in report.questions if q.delivery], lang)
+    if text is None:
+        return []
+    return ["", f"## {word('delivery', lang)}", "", word("delivery-apart", lang), "", *_delivery(text, lang)]
+
+
+def _delivery(text: DeliveryText, lang: Lang) -> list[str]:
+    lines = [f"- {fact.label}: {_plain(fact.value)}{f' ({fact.note})' if fact.note else ''}" for fact in text.facts]
+    lines += [f"- {text.basis}"] if text.basis else []
+    return [*lines, f"- **{word('advice', lang)}**: {_plain(text.advice)}"]
+
+
+def _heard(pieces: Iterable[SpokenPiece], lang: Lang) -> str:
+    """What was spoken, on one line: fillers bold, long pauses in brackets."""
+    marks = {"filler": "**{}**", "pause": " [{}] ", "": "{}"}
+    pause = word("pause-mark", lang)
+    texts = ((p.mark, pause.format(n=f"{p.seconds:.1f}") if p.mark == "pause" else p.text) for p in pieces)
+    return "".join(marks[mark].format(_plain(text)) if mark else _escaped(text) for mark, text in texts)
+
+
 def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
     lines = [f"### {number}. {_plain(result.text.get(lang))}", ""]
     assessment = result.assessment
@@ -86,6 +148,10 @@ def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
         lines += [f"{word('your-answer', lang)}:", "", *_quote(result.answer), ""]
     if assessment is not None:
         lines += _points(result, assessment, lang)
+    if result.delivery:
+        lines += [f"{word('delivery', lang)}:", "", *_delivery(delivery_text(result.delivery, lang), lang)]
+        heard = _heard(result.delivery.transcript, lang)
+        lines += [*([f"- {word('as-heard', lang)}: {heard}"] if heard else []), ""]
     if result.reference:
         lines += [f"{word('reference', lang)}:", "", *_quote(result.reference.get(lang)), ""]
     if result.reading:
@@ -99,6 +165,9 @@ def _points(result: QuestionResult, assessment: Assessment, lang: Lang) -> list[
         lines.append(f"- {verdict_word(point.verdict, lang)} · {_plain(result.statement(point, lang))}")
         if point.evidence:
             lines.append(f"  - {word('you-said', lang)}: “{_plain(point.evidence.text)}”")
+        where = excerpt(result.reference, result.statements.get(point.point_id, LocalText())).get(lang)
+        if where and point.verdict is not Verdict.COVERED:
+            lines.append(f"  - {word('in-reference', lang)}: {_plain(where)}")
     for found in assessment.misconceptions:
         lines.append(f"- {word('possible-misconception', lang)}: {_plain(found.belief.get(lang))}")
         lines.append(f"  - {word('you-said', lang)}: “{_plain(found.evidence.text)}”")
@@ -111,7 +180,11 @@ def _points(result: QuestionResult, assessment: Assessment, lang: Lang) -> list[
 
 def _plain(text: str) -> str:
     """One line in which Markdown and HTML marks mean nothing."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))
+    return _escaped(" ".join(text.split()))
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", re.sub(r"\s+", " ", text))
 
 
 def _quote(text: str) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import fmean
+
 from interviewer.domain.assessment import Verdict
 from interviewer.domain.questions import Lang, LocalText
-from interviewer.report.model import StudyPoint
+from interviewer.report.model import StudyPoint, Sureness
 
 
 def word(key: str, lang: Lang) -> str:
@@ -32,6 +35,15 @@ def flag_word(flag: str, lang: Lang) -> str:
     return word(f"flag.{flag}", lang) if f"flag.{flag}" in WORDS else flag
 
 
+def sureness_word(sureness: Sequence[Sureness], lang: Lang) -> str:
+    """How well the candidate judged themselves over all answers. Raises ValueError without any."""
+    sure, score = fmean(s.percent for s in sureness), fmean(s.score for s in sureness)
+    kind = "fits" if abs(sure - score) < FAIR_GAP else "over" if sure > score else "under"
+    return word(f"sureness-{kind}", lang).format(sure=f"{sure:.0f}", score=f"{score:.0f}", gap=f"{abs(sure - score):.0f}")
+
+
+#: Points between confidence and score that are within what either can mean: confidence is asked in steps of 25.
+FAIR_GAP = 12.5
 UNHEARD = "–"
 SIGNS = {Verdict.COVERED: "✓", Verdict.PARTLY: "◐", Verdict.MISSING: "○", Verdict.CONTRADICTED: "✗"}
 
@@ -44,6 +56,7 @@ WORDS: dict[str, LocalText] = {
     "no-answer": LocalText("没有作答", "No answer"),
     "topics": LocalText("各主题", "By topic"),
     "topic": LocalText("主题", "Topic"),
+    "question": LocalText("题目", "Question"),
     "questions": LocalText("题数", "Questions"),
     "study": LocalText("接下来学什么", "What to study next"),
     "details": LocalText("逐题", "Question by question"),
@@ -69,10 +82,112 @@ WORDS: dict[str, LocalText] = {
         "{graded} graded, {ungraded} could not be graded, {skipped} without an answer (those are not in the score).",
     ),
     "builtin-note": LocalText(
-        "由内置评分器按文字匹配评出：它认不出流畅但错误的说法，也看不懂题库之外的正确内容，区间因此较宽。",
-        "Graded by the built-in text matcher: it can miss fluent wrong claims and correct content outside the bank, "
-        "so its bands are wide.",
+        "由内置评分器按文字匹配评出：说得流畅但错误的内容，它往往看得出来，但并不总能看出；题库之外的正确内容，它评不了。区间因此较宽。",
+        "Graded by the built-in text matcher: it often, but not always, notices fluent wrong claims, and it can't judge "
+        "correct content outside the bank, so its bands are wide.",
     ),
+    "in-reference": LocalText("参考回答里的说法", "In the reference answer"),
+    "source": LocalText("出处", "Source"),
+    "also-read": LocalText("题库和资料里的相关段落", "Also on this, in your library"),
+    "misconceptions": LocalText("可能的误解与更正", "Possible misconceptions, corrected"),
+    "believed": LocalText("说法", "Belief"),
+    # ---- how sure, and how right
+    "sureness": LocalText("把握与得分", "How sure, and how right"),
+    "sureness-intro": LocalText(
+        "看到评分前你说的把握，和后来的得分。最有把握却没说对的排在最前。",
+        "How sure you were before seeing the grade, beside the score. What you were surest of and missed comes first.",
+    ),
+    "sure": LocalText("把握", "Sure"),
+    "gap": LocalText("相差", "Gap"),
+    "sureness-over": LocalText(
+        "平均把握 {sure}%，平均得分 {score}：高估了约 {gap} 分。",
+        "On average {sure}% sure, and {score} points: about {gap} too sure.",
+    ),
+    "sureness-under": LocalText(
+        "平均把握 {sure}%，平均得分 {score}：低估了约 {gap} 分。",
+        "On average {sure}% sure, and {score} points: about {gap} too unsure.",
+    ),
+    "sureness-fits": LocalText(
+        "平均把握 {sure}%，平均得分 {score}：估计得相当准。", "On average {sure}% sure, and {score} points: a fair judgement."
+    ),
+    "nth-question": LocalText("第 {n} 题", "Question {n}"),
+    # ---- delivery
+    "delivery": LocalText("表达", "Delivery"),
+    "delivery-apart": LocalText("表达单独看，不计入得分。", "Looked at apart from the content; it never changes a score."),
+    "delivery-typed": LocalText(
+        "打字作答，只能看出长度和结构；语速、口头禅和停顿要用语音作答才量得出。",
+        "Typed, so only length and structure can be known. Pace, fillers and pauses need a spoken answer.",
+    ),
+    "delivery-partly": LocalText(
+        "{n} 次作答里有 {spoken} 次是语音；语速、口头禅和停顿只按语音部分算。",
+        "{spoken} of {n} replies were spoken; pace, fillers and pauses are of those alone.",
+    ),
+    "length": LocalText("第一次作答的长度", "Length of the first reply"),
+    "length-spoken": LocalText("{n} 秒", "{n} s"),
+    "length-estimated": LocalText("约 {n} 秒（按字数估计）", "about {n} s if spoken (estimated from the text)"),
+    "length-range": LocalText("建议 {low}–{high} 秒", "{low}–{high} s suggested"),
+    "pace": LocalText("语速", "Pace"),
+    "pace-value.zh": LocalText("每分钟 {n} 字", "{n} characters a minute"),
+    "pace-value.en": LocalText("每分钟 {n} 词", "{n} words a minute"),
+    "pace-range": LocalText("{low}–{high} 听着舒服", "{low}–{high} is comfortable"),
+    "fillers": LocalText("口头禅", "Fillers"),
+    "fillers-none": LocalText("没有", "none"),
+    "fillers-value.zh": LocalText("{n} 个，每百字 {rate}", "{n}, or {rate} in a hundred characters"),
+    "fillers-value.en": LocalText("{n} 个，每百词 {rate}", "{n}, or {rate} in a hundred words"),
+    "fillers-range": LocalText("{high} 以内没人会在意", "up to {high} nobody minds"),
+    "pauses": LocalText("长停顿", "Long pauses"),
+    "pauses-none": LocalText("没有（2 秒以上才算）", "none of 2 s or more"),
+    "pauses-value": LocalText("{n} 次，最长 {longest} 秒", "{n}, the longest {longest} s"),
+    "structure": LocalText("结构", "Structure"),
+    "opens-straight": LocalText("开头就给出了观点", "opens with the point"),
+    "opens-slowly": LocalText("开头先铺垫，没有直接给出观点", "opens with a preamble before the point"),
+    "signposts-value": LocalText("用了 {n} 处条理词（首先、其次……）", "{n} signposts (first, second …)"),
+    "signposts-none": LocalText("没有条理词（首先、其次……）", "no signposts (first, second …)"),
+    "list-comma": LocalText("、", ", "),
+    "list-semicolon": LocalText("；", "; "),
+    "with-detail": LocalText("{value}（{detail}）", "{value} ({detail})"),
+    "as-heard": LocalText("识别出的原话", "As it was heard"),
+    "pause-mark": LocalText("停顿 {n} 秒", "{n} s pause"),
+    "advice": LocalText("一条建议", "One piece of advice"),
+    "advice.shorter": LocalText(
+        "说得太长了。先用两三句话把要点说完就停，细节留给面试官追问。",
+        "Too long. Make your points in a few sentences and stop; the interviewer will ask for detail.",
+    ),
+    "advice.longer": LocalText(
+        "说得偏短。每个要点后面补一句为什么，或举一个具体的数字、例子。",
+        "On the short side. After each point add one sentence on why, or one concrete number or example.",
+    ),
+    "advice.slower": LocalText(
+        "语速太快。每说完一个要点停一拍，关键的词放慢说。",
+        "Too fast. Stop for a beat after each point, and slow down on the words that matter.",
+    ),
+    "advice.faster": LocalText(
+        "语速偏慢。开口前先想好三个关键词，照着它们一口气往下说。",
+        "On the slow side. Settle on three key words before you start, and let them carry you.",
+    ),
+    "advice.fillers": LocalText(
+        "口头禅多了些，最多的是“{word}”。想词的时候闭上嘴，安静一秒比填一个词更显得从容。",
+        "Many fillers, “{word}” above all. When you look for a word, close your mouth: a second of silence sounds surer.",
+    ),
+    "advice.pauses": LocalText(
+        "中途长停顿较多。卡住的时候把思路说出来，比如“我先想想它和某某的区别”。",
+        "Many long pauses. When you are stuck, say what you are thinking about, such as “let me compare it with …”.",
+    ),
+    "advice.point-first": LocalText(
+        "把结论放到第一句，背景和经历放后面。先说“答案是……，因为……”。",
+        "Put the conclusion into your first sentence and the background after it: “The answer is …, because …”.",
+    ),
+    "advice.signposts": LocalText(
+        "内容不少，但听的人不知道有几点。先说“有三点”，再用首先、其次、最后带着走。",
+        "There is a lot in it, but a listener can't tell how much. Say “three things”, then first, second, finally.",
+    ),
+    # ---- cards
+    "deck": LocalText("模拟面试：薄弱点", "Mock interview: weak points"),
+    "aspect-unnamed": LocalText("这道题还有一个要点要说到，是什么？", "There is one more key point to make here. Which?"),
+    "nothing-to-learn": LocalText(
+        "没有薄弱的要点，做不成卡片。", "No key point was missed, so there is nothing to put on cards."
+    ),
+    "advice.keep": LocalText("长度和条理都合适，照这样说就好。", "Nothing stands out. Keep doing it this way."),
     "covered": LocalText("已说到", "Covered"),
     "partly": LocalText("说到一部分", "Partly"),
     "missing": LocalText("没说到", "Missing"),

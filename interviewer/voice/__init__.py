@@ -1,0 +1,1 @@
+"""Speech: what was heard, and how an answer was delivered."""
