@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 #: Passages looked through for each point to study, and the most that are shown.
 HITS, SHOWN = 40, 2
-#: The least share of the best hit's score, which is the point itself, that a passage must have. By eye on 60 points of the bank:
-#: what is below it only sounds alike, and a fifth of the points have something above it.
+#: The least share of the best hit's score, which is the point itself, that a passage must have. By eye on 60 points of the
+#: bank: what is below it only sounds alike, and a fifth of the points have something above it.
 NEARNESS = 0.35
 
 

@@ -19,6 +19,7 @@ from interviewer.domain.transcript import SessionInfo, Setup, Speaker, Turn, Tur
 from interviewer.ports import StoredSession
 from interviewer.report import Report, build_report
 from interviewer.session import Committed, Ended, Progress, QuestionClosed, Spoken, Update
+from interviewer.voice.delivery import measure
 from interviewer.wiring import EngineStatus
 
 NASTY = '<img src=x onerror="window.owned=1">{{7*7}}${7*7}</textarea></script><b>粗</b>'
@@ -162,7 +163,12 @@ class FakeInterviews:
     def report(self, session_id: str) -> Report:
         interview = self.open(session_id)
         graded = tuple(c.assessment for c in interview.closed if c.assessment)
-        return build_report(StoredSession(self.info(interview), interview.turns, graded, {}), self.bank)
+        said = measure(interview.turns, "q1")
+        stored = StoredSession(self.info(interview), interview.turns, graded, {})
+        return build_report(stored, self.bank, {"q1": said} if said else {})
+
+    def full_report(self, session_id: str) -> Report:
+        return self.report(session_id)
 
     def info(self, interview: ScriptedInterview) -> SessionInfo:
         status = "finished" if interview.finished else "running"

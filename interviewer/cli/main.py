@@ -144,7 +144,9 @@ def _sessions(commands: _Commands) -> None:
     _json_option(sessions)
     export = _command(commands, "export", "sessions:export", "write an interview's report")
     export.add_argument("id", help="an interview's id, or `last`")
-    export.add_argument("--format", choices=("md", "json"), default="md")
+    export.add_argument(
+        "--format", choices=("md", "json", "anki"), default="md", help="anki: a deck of the points that were missed (.apkg)"
+    )
     export.add_argument("--lang", choices=("zh", "en"), help="language of the report (default: the interview's)")
     export.add_argument("--out", type=Path, help="file to write (default: standard output)")
 

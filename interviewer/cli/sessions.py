@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from interviewer.cli.common import print_json, settings_from
 from interviewer.domain.errors import InterviewerError, SessionError
+from interviewer.domain.questions import Lang
 from interviewer.domain.transcript import SessionInfo
-from interviewer.report import to_json, to_markdown
+from interviewer.report import Report, to_apkg, to_json, to_markdown
 from interviewer.report.render import score_text
 from interviewer.wiring import build
 
@@ -51,17 +54,31 @@ def export(args: argparse.Namespace) -> int:
             if not infos:
                 raise SessionError("there are no interviews yet")
             session_id = infos[0].id
-        report = parts.interviews.report(session_id)
+        report = parts.interviews.full_report(session_id)
         if report.session.setup.mode == "real" and report.session.status == "running":
             raise SessionError("this is a real interview and still running; its report comes when it is over")
-        text = to_json(report) + "\n" if args.format == "json" else to_markdown(report, args.lang or report.session.setup.lang)
-        if args.out is None:
-            print(text, end="")
-            return 0
-        try:
-            args.out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise InterviewerError(f"{args.out}: {error.strerror}") from error
+        _write(_exported(report, args.format, args.lang or report.session.setup.lang), args.out)
         return 0
     finally:
         parts.close()
+
+
+def _exported(report: Report, form: str, lang: Lang) -> bytes:
+    if form == "anki":
+        return to_apkg(report)
+    return (to_json(report) + "\n" if form == "json" else to_markdown(report, lang)).encode("utf-8")
+
+
+def _write(content: bytes, out: Path | None) -> None:
+    """To a file, or to standard output where a program or a file takes it. Raises InterviewerError."""
+    if out is not None:
+        try:
+            out.write_bytes(content)
+        except OSError as error:
+            raise InterviewerError(f"{out}: {error.strerror}") from error
+        return
+    if sys.stdout.isatty() and b"\0" in content:
+        raise InterviewerError("a deck is no text: name a file with --out, for example --out weak-points.apkg")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

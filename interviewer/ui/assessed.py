@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from interviewer.domain.assessment import Assessment, Evidence, PointAssessment, Verdict
+from interviewer.domain.delivery import Delivery, SpokenPiece
 from interviewer.domain.questions import Lang, Question, Reading
+from interviewer.report.delivery import DeliveryText, delivery_text
+from interviewer.report.study import excerpt
 from interviewer.report.words import SIGNS, end_word, flag_word, word
 from interviewer.ui.words import Words
 
@@ -28,6 +31,16 @@ class PointView:
     word: str
     statement: str
     quote: str
+    #: Where the reference makes a point that was not made, or not wholly.
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """How a question was answered, apart from what was said: in words, and as it was heard where it was spoken."""
+
+    text: DeliveryText
+    transcript: tuple[SpokenPiece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,7 @@ class QuestionView:
     flags: tuple[str, ...]
     reference: str
     reading: tuple[Reading, ...] = ()
+    delivery: DeliveryView | None = None
 
 
 def question_view(
@@ -66,6 +80,7 @@ def question_view(
     why: str | None,
     lang: Lang,
     words: Words,
+    delivery: Delivery | None = None,
 ) -> QuestionView:
     """`lang` is the interview's language, for the texts of the bank; `words` are the interface's."""
     graded = assessment is not None and assessment.graded
@@ -88,6 +103,7 @@ def question_view(
         flags=tuple(flag_word(flag, words.lang) for flag in assessment.flags) if assessment else (),
         reference=question.reference.get(lang) if question else "",
         reading=question.reading if question else (),
+        delivery=DeliveryView(delivery_text(delivery, words.lang), delivery.transcript) if delivery else None,
     )
 
 
@@ -131,6 +147,9 @@ def _point(point: PointAssessment, question: Question | None, lang: Lang, words:
         word=word(point.verdict.value, words.lang),
         statement=known.statement.get(lang) if known else point.statement,
         quote=point.evidence.text if point.evidence else "",
+        excerpt=excerpt(question.reference, known.statement).get(lang)
+        if question and known and point.verdict is not Verdict.COVERED
+        else "",
     )
 
 

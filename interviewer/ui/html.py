@@ -6,9 +6,10 @@ Answers, bank questions and imported documents are strangers' texts: none of the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from interviewer.report.words import word
 from interviewer.ui.words import Words
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ def _environment() -> Environment:
 
 
 def render(template: str, words: Words, **values: object) -> str:
-    """The template `templates/<template>.html`, with `words` for its labels."""
-    return _environment().get_template(f"{template}.html").render(words=words, **values)
+    """The template `templates/<template>.html`, with `words` for its labels and `word` for those a report has on paper too."""
+    shared = partial(word, lang=words.lang)
+    return _environment().get_template(f"{template}.html").render(words=words, word=shared, **values)
 
 
 def static(name: str, values: Mapping[str, str] | None = None) -> str:

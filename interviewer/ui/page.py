@@ -13,7 +13,7 @@ from interviewer.ui.about import about_html
 from interviewer.ui.history import Leaders, history_html
 from interviewer.ui.html import render, static
 from interviewer.ui.live import LiveInterviews
-from interviewer.ui.report_page import empty_report, report_html
+from interviewer.ui.report_page import empty_report, report_html, report_view
 from interviewer.ui.room import EVENT, Changes, Room, WayOut, explain, session_of, warn
 from interviewer.ui.setup_form import SetupForm, setup_from
 from interviewer.ui.words import Words, words_for
@@ -45,7 +45,7 @@ class Page:
                         self.form = SetupForm(self._parts, words)
                         self.form.build()
                     with gr.Column(elem_id="room-column", visible=False) as self.room_column:
-                        report = gr.HTML(empty_report(words), apply_default_css=False, elem_id="report", render=False)
+                        report = report_view(words)
                         way_out = WayOut([self.setup_column, self.room_column], self._away)
                         self.room = Room(self._parts, self._lives, words, self.session, report, way_out)
                         self.room.build()

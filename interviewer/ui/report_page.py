@@ -1,26 +1,38 @@
-"""The report as a page: scores, topic chart, what to study next, every question, and downloads. Never grades anything."""
+"""The report as a page: scores, topics, what to study next, confidence beside score, delivery, every question, and downloads.
+
+Never grades or measures anything. It is laid out to be printed as well: `static/report.css` and `report.js` see to the paper.
+"""
 
 from __future__ import annotations
 
 import logging
-from functools import partial
+from typing import Any
 
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank
-from interviewer.report import Report, topic_chart_svg
-from interviewer.report.words import SIGNS, UNHEARD, word
+from interviewer.report import Report, sureness_chart_svg, topic_chart_svg
+from interviewer.report.delivery import overall_delivery_text
+from interviewer.report.study import closest, passage_title
+from interviewer.report.words import SIGNS, UNHEARD, sureness_word
 from interviewer.session import Interviews
 from interviewer.ui.assessed import question_view
-from interviewer.ui.html import render
+from interviewer.ui.html import render, static
 from interviewer.ui.words import Words
 
 log = logging.getLogger(__name__)
 
 
+def report_view(words: Words) -> Any:
+    """The component that shows reports, to be placed by the page."""
+    import gradio as gr
+
+    return gr.HTML(empty_report(words), js_on_load=static("report.js"), apply_default_css=False, elem_id="report", render=False)
+
+
 def report_html(interviews: Interviews, bank: Bank, session_id: str, words: Words) -> str:
     """The report of a finished interview, or a sentence on why there is none. A failure here must not end anything else."""
     try:
-        report = interviews.report(session_id)
+        report = interviews.full_report(session_id)
         if report.session.status != "finished":
             return empty_report(words, words("report_running"))
         return _page(report, bank, words)
@@ -44,17 +56,25 @@ def _page(report: Report, bank: Bank, words: Words) -> str:
     for number, result in enumerate(report.questions, start=1):
         topic = titles.get(result.topic, result.topic)
         question = bank.get(result.question_id)
-        views.append(question_view(number, question, topic, result.answer, result.assessment, result.why, lang, words))
+        views.append(
+            question_view(number, question, topic, result.answer, result.assessment, result.why, lang, words, result.delivery)
+        )
     return render(
         "report",
         words,
         report=report,
         views=list(zip(views, report.questions, strict=True)),
-        chart=Markup(topic_chart_svg(report, words.lang)),  # noqa: S704 - the chart escapes every title itself, see its tests
+        # The charts escape every title themselves, see their tests.
+        chart=Markup(topic_chart_svg(report, words.lang)),  # noqa: S704
+        sureness_chart=Markup(sureness_chart_svg(report, words.lang)),  # noqa: S704
+        sureness_said=sureness_word(report.sureness, words.lang) if report.sureness else "",
+        delivery=overall_delivery_text([r.delivery for r in report.questions if r.delivery], words.lang),
+        misconceptions=[(n, m) for n, r in enumerate(report.questions, 1) if r.assessment for m in r.assessment.misconceptions],
         when=report.session.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
         lang=lang,
         builtin=any(result.assessment and result.assessment.grader.model is None for result in report.questions),
         signs=SIGNS,
         unheard=UNHEARD,
-        word=partial(word, lang=words.lang),
+        closest=closest,
+        passage_title=passage_title,
     )

@@ -13,6 +13,7 @@ from interviewer.domain.transcript import Speaker, Turn, TurnKind, answer_text
 from interviewer.ui.assessed import QuestionView, question_view
 from interviewer.ui.live import Failure, Snapshot
 from interviewer.ui.words import Words
+from interviewer.voice.delivery import measure
 from interviewer.wiring import EngineStatus
 
 #: The interviewer's moves that are worth naming above what was said.
@@ -49,7 +50,8 @@ def feedback_views(snapshot: Snapshot, bank: Bank, words: Words) -> list[Questio
         question = bank.get(closed.question_id)
         topic = bank.topic_title(question.topic, words.lang) if question else ""
         answer = answer_text(snapshot.turns, closed.question_id)
-        views.append(question_view(number, question, topic, answer, closed.assessment, closed.why, lang, words))
+        said = measure(snapshot.turns, closed.question_id)
+        views.append(question_view(number, question, topic, answer, closed.assessment, closed.why, lang, words, said))
     return views[::-1]
 
 

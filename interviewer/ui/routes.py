@@ -9,9 +9,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse,
 
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import LANGS, Lang
-from interviewer.report import to_json, to_markdown
+from interviewer.report import Report, to_apkg, to_json, to_markdown
 from interviewer.ui.middleware import LANGUAGE_COOKIE
 from interviewer.wiring import Parts
+
+#: What a report can be downloaded as, by the ending asked for.
+_MEDIA_TYPES = {"md": "text/markdown; charset=utf-8", "json": "application/json", "apkg": "application/octet-stream"}
 
 
 def preferred_language(cookie: str | None, accept: str) -> Lang:
@@ -54,18 +57,21 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     @app.get("/report/{name}")
     def download(name: str, lang: str = "en") -> Response:
         session_id, _, kind = name.rpartition(".")
-        if kind not in ("md", "json"):
+        if kind not in _MEDIA_TYPES:
             return PlainTextResponse("Not found.\n", 404)
         try:
-            report = parts.interviews.report(session_id)
+            report = parts.interviews.full_report(session_id)
+            if report.session.status != "finished" and report.session.setup.mode == "real":
+                return PlainTextResponse("The interview is still running.\n", 409)
+            content = _content(report, kind, "zh" if lang == "zh" else "en")
         except InterviewerError as error:
             return PlainTextResponse(f"{error}\n", 404)
-        if report.session.status != "finished" and report.session.setup.mode == "real":
-            return PlainTextResponse("The interview is still running.\n", 409)
-        text = to_json(report) if kind == "json" else to_markdown(report, "zh" if lang == "zh" else "en")
         filename = f"interview-{report.session.created_at:%Y-%m-%d-%H%M}.{kind}"
-        return PlainTextResponse(
-            text,
-            media_type="application/json" if kind == "json" else "text/markdown",
-            headers={"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"},
-        )
+        headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
+        return Response(content, media_type=_MEDIA_TYPES[kind], headers=headers)
+
+
+def _content(report: Report, kind: str, lang: Lang) -> str | bytes:
+    if kind == "apkg":
+        return to_apkg(report)
+    return to_json(report) if kind == "json" else to_markdown(report, lang)
