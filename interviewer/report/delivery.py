@@ -53,7 +53,8 @@ def overall_delivery_text(deliveries: Sequence[Delivery], lang: Lang) -> Deliver
         return None
     main = Counter(d.lang for d in deliveries).most_common(1)[0][0]  # paces of two languages have no mean
     counts = sum((d.filler_counts() for d in deliveries), Counter[str]())
-    facts = [_length(_mean([d.seconds for d in deliveries]), any(d.estimated for d in deliveries), lang)]
+    spoken = [d.seconds for d in deliveries if not d.estimated]
+    facts = [_length(_mean(spoken or [d.seconds for d in deliveries]), not spoken, lang)]
     if paces := [d.pace for d in deliveries if d.pace and d.lang == main]:
         facts.append(_pace(_mean(paces), main, lang))
     if rates := [d.fillers for d in deliveries if d.fillers and d.lang == main]:

@@ -42,7 +42,8 @@ def excerpt(reference: LocalText, statement: LocalText) -> LocalText:
 def closest(passage: Passage, point: StudyPoint) -> str:
     """The sentence of a passage that has most to do with a point; its beginning where none has."""
     statement = _in(point.statement, passage.lang) or point.statement.get(passage.lang)
-    return _closest(passage.text, statement) or passage.text[:_BEGINNING]
+    beginning = passage.text if len(passage.text) <= _BEGINNING else passage.text[:_BEGINNING] + "…"
+    return _closest(passage.text, statement) or beginning
 
 
 def passage_title(passage: Passage) -> str:

@@ -134,7 +134,7 @@ WORDS: dict[str, LocalText] = {
     "fillers-none": LocalText("没有", "none"),
     "fillers-value.zh": LocalText("{n} 个，每百字 {rate}", "{n}, or {rate} in a hundred characters"),
     "fillers-value.en": LocalText("{n} 个，每百词 {rate}", "{n}, or {rate} in a hundred words"),
-    "fillers-range": LocalText("{high} 以内没人会在意", "up to {high} nobody minds"),
+    "fillers-range": LocalText("{high} 以内不会有人留意", "up to {high} goes unnoticed"),
     "pauses": LocalText("长停顿", "Long pauses"),
     "pauses-none": LocalText("没有（2 秒以上才算）", "none of 2 s or more"),
     "pauses-value": LocalText("{n} 次，最长 {longest} 秒", "{n}, the longest {longest} s"),

@@ -6,6 +6,7 @@ Never grades or measures anything. It is laid out to be printed as well: `static
 from __future__ import annotations
 
 import logging
+from itertools import groupby
 from typing import Any
 
 from interviewer.domain.errors import InterviewerError
@@ -63,6 +64,7 @@ def _page(report: Report, bank: Bank, words: Words) -> str:
         "report",
         words,
         report=report,
+        study=[list(points) for _, points in groupby(report.study_next, key=lambda point: point.question_id)],
         views=list(zip(views, report.questions, strict=True)),
         # The charts escape every title themselves, see their tests.
         chart=Markup(topic_chart_svg(report, words.lang)),  # noqa: S704

@@ -38,6 +38,8 @@ _CHINESE = [
     rf"{_ZH_BEGIN}就是(?=[{_STOPS}]|就是|[{_ZH_SOUND}])",
     rf"{_ZH_BEGIN}(?:怎么说呢?|怎么讲呢?|我想想|让我想想|我想一下|让我想一下|那什么){_ZH_END}",
     r"然后(?=然后)",
+    # said again after a stop: 这个，这个
+    *(rf"(?<={word}[，,…{BREAK}]){word}" for word in ("那个", "这个", "就是")),
 ]
 _ENGLISH = [
     rf"{_EN_BEGIN}(?!{_CAPITALS})(?:er|ah|eh){_EN_END}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 #: Where a clause may begin: at the text's edge, after a mark, after a line's end.
-_BEGIN = r"(?:^|(?<=[，,。.、；;：:！!？?…\n\u200b])\s*)"
+_BEGIN = r"(?:^|(?<=[，,。.、；;：:！!？?…\n\u200b]) ?)"
 #: Sounds and small words that may stand before the first word that counts.
 _LEAD = r"^(?:[\s，,。.…\u200b]|嗯|呃|啊|哦|额|那个|好的?|就是|那么?|其实|um+|uh+|hm+|so|well|okay|ok|yeah|right)*"
 #: Nouns of this field that are counted off without any point being announced: 第一层, the first token.
