@@ -15,6 +15,8 @@ from interviewer.cli import main
 from interviewer.config import corpus_dir
 from interviewer.domain.questions import Bank
 from interviewer.domain.text import detect_language
+from interviewer.storage import open_store
+from tests.spoken_interview import spoken_interview
 
 ROOT = Path(__file__).parents[1]
 SEEDS = sorted((ROOT.parent / "shared" / "seeds").glob("*.txt"))
@@ -242,6 +244,26 @@ def test_an_interview_in_the_terminal_from_start_to_report(shell: Shell) -> None
     assert len(as_json["questions"]) == 2
     again = shell("chat", "--lang", "zh", "--questions", "2", "--seed", "42", stdin="\n".join(said) + "\n")
     assert again.returncode == 0
+
+
+def test_weak_points_are_exported_as_a_deck(
+    tmp_path: Path, bank: Bank, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = spoken_interview(bank, "en")
+    store = open_store(f"sqlite:///{tmp_path / 'interviews.db'}")
+    session_id = store.create(stored.info.setup, "built-in", stored.info.created_at)
+    for turn in stored.turns:
+        store.add_turn(session_id, turn)
+    for assessment in stored.assessments:
+        store.add_assessment(session_id, stored.graded_turns[assessment.question_id], assessment, stored.info.created_at)
+    store.close()
+    export = ["export", "last", "--data", str(tmp_path), "--format", "anki"]
+    deck = tmp_path / "deck.apkg"
+    assert main([*export, "--out", str(deck)]) == 0
+    assert deck.read_bytes().startswith(b"PK")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main(export) == 1
+    assert "name a file with --out" in capsys.readouterr().err
 
 
 def test_an_interview_is_paused_and_resumed(shell: Shell) -> None:

@@ -16,7 +16,7 @@ import app as launcher
 from interviewer.config import Settings
 from interviewer.domain.errors import ConfigError
 from interviewer.domain.questions import Bank, LocalText
-from interviewer.domain.transcript import Setup
+from interviewer.domain.transcript import Setup, TurnKind
 from interviewer.ui.app import make_app, page_address, serve
 from interviewer.ui.middleware import MOST_JSON, HostGuard, RouteGuard
 from interviewer.ui.routes import preferred_language
@@ -171,13 +171,24 @@ def test_downloads(client: TestClient, parts: FakeParts) -> None:
     assert "面试报告" in markdown.text
     assert not re.search(r"(?<!\\)<", markdown.text)
     assert client.get("/report/done.json").json()["session"]["id"] == "done"
+    assert client.get("/report/done.apkg").status_code == 404  # nothing was judged, so nothing is weak
     assert client.get("/report/nobody.md").status_code == 404
     assert client.get("/report/done.exe").status_code == 404
 
 
+def test_weak_points_download_as_a_deck(client: TestClient, parts: FakeParts) -> None:
+    missed = parts.interviews.add(ScriptedInterview("missed", Setup(lang="en"), finished=True))
+    for _ in [*missed.proceed(), *missed.say("nearly"), *missed.request(TurnKind.SKIP)]:
+        pass
+    deck = client.get("/report/missed.apkg?lang=zh")
+    assert deck.content.startswith(b"PK")
+    assert deck.headers["content-disposition"] == 'attachment; filename="interview-2026-01-02-0304.apkg"'
+    assert deck.headers["cache-control"] == "no-store"
+
+
 def test_a_running_real_interview_gives_no_report_away(client: TestClient, parts: FakeParts) -> None:
     parts.interviews.add(ScriptedInterview("going", Setup(mode="real")))
-    assert client.get("/report/going.json").status_code == 409
+    assert {client.get(f"/report/going.{kind}").status_code for kind in ("json", "md", "apkg")} == {409}
 
 
 def test_a_taken_port_is_one_clear_line(parts: FakeParts) -> None:

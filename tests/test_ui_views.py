@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,8 @@ from interviewer.domain.assessment import Assessment, Evidence, PointAssessment,
 from interviewer.domain.questions import LANGS, Bank, Lang, LocalText, Reading
 from interviewer.domain.transcript import Provenance, Setup, TurnKind
 from interviewer.ingest.run import FileReport, ingest
+from interviewer.report import build_report
+from interviewer.report.words import word
 from interviewer.session import QuestionClosed
 from interviewer.ui.about import about_html
 from interviewer.ui.assessed import highlighted, question_view
@@ -30,7 +33,9 @@ from interviewer.ui.report_page import report_html
 from interviewer.ui.room_view import feedback_views, room_data, who_speaks
 from interviewer.ui.setup_form import SetupForm, pool_note, setup_from, topic_choices, whole_number
 from interviewer.ui.words import texts, words_for
+from interviewer.voice.delivery import measure
 from interviewer.wiring import EngineStatus
+from tests.spoken_interview import CONFIDENCES, spoken_interview, spoken_turn
 from tests.ui_fakes import GRADER, NASTY, FakeInterviews, FakeParts, ScriptedInterview, assessment, nasty_bank, question
 
 UI = Path(__file__).parents[1] / "interviewer" / "ui"
@@ -363,6 +368,39 @@ def test_the_report_waits_for_the_end_and_survives_its_own_failure(monkeypatch: 
     assert "no session" in report_html(interviews, BANK, "other", EN)  # type: ignore[arg-type]
     monkeypatch.setattr(interviews, "report", lambda _: 1 / 0)
     assert "an unexpected error" in report_html(interviews, BANK, interview.id, EN)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_spoken_report_shows_everything_and_makes_no_markup_of_it(bank: Bank, lang: Lang) -> None:
+    stored = spoken_interview(bank, lang)
+    nasty = replace(
+        spoken_turn(stored.turns[2].number, f"嗯， {NASTY} um, like, it 呃", stored.turns[2].question_id or ""), text=NASTY
+    )
+    stored = replace(stored, turns=(*stored.turns[:2], nasty, *stored.turns[3:]))
+    sure = dict(zip([a.question_id for a in stored.assessments], CONFIDENCES, strict=True))
+    said = {a.question_id: d for a in stored.assessments if (d := measure(stored.turns, a.question_id))}
+    interviews = SimpleNamespace(full_report=lambda _: build_report(stored, bank, said, sure))
+    for words in (ZH, EN):
+        page = report_html(interviews, bank, "spoken", words)  # type: ignore[arg-type]
+        found = Tags(page)
+        assert {"img", "script"} & set(found.tags) == set()
+        assert not [name for name in found.attributes if name.startswith("on")]
+        for heading in ("misconceptions", "sureness", "delivery", "advice", "in-reference"):
+            assert word(heading, words.lang) in page
+        assert page.count("<svg") == 2
+        assert f"/report/{stored.info.id}.apkg" in page
+        assert 'data-action="print"' in page
+        assert '<mark class="filler">' in page
+        assert 'class="pause"' in page
+
+
+def test_feedback_has_delivery_beside_the_content() -> None:
+    html = render(
+        "feedback", EN, views=feedback_views(seen(held(answer="Firstly, a cache.")), BANK, EN), quiet=False, limits=""
+    )
+    assert "Looked at apart from the content" in html
+    assert "Typed, so only length and structure can be known" in html
+    assert "In the reference answer" not in html  # this bank's references say nothing of the points
 
 
 @pytest.mark.parametrize("mode", ["practice", "real"])

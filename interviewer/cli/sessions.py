@@ -54,7 +54,8 @@ def export(args: argparse.Namespace) -> int:
             if not infos:
                 raise SessionError("there are no interviews yet")
             session_id = infos[0].id
-        report = parts.interviews.full_report(session_id)
+        report_of = parts.interviews.report if args.format == "anki" else parts.interviews.full_report  # no passages on cards
+        report = report_of(session_id)
         if report.session.setup.mode == "real" and report.session.status == "running":
             raise SessionError("this is a real interview and still running; its report comes when it is over")
         _write(_exported(report, args.format, args.lang or report.session.setup.lang), args.out)

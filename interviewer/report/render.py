@@ -73,9 +73,12 @@ def _study(report: Report, lang: Lang) -> list[str]:
     if not report.study_next:
         return []
     lines = ["", f"## {word('study', lang)}", ""]
+    asked = ""
     for point in report.study_next:
         lines.append(f"- {_plain(point.statement.get(lang))} ({study_word(point, lang)})")
-        lines.append(f"  - {_plain(point.question.get(lang))}")
+        if asked != point.question_id:
+            lines.append(f"  - {_plain(point.question.get(lang))}")
+        asked = point.question_id
         if point.excerpt.get(lang):
             lines.append(f"  - {word('in-reference', lang)}: {_plain(point.excerpt.get(lang))}")
         lines += [
@@ -127,7 +130,8 @@ def _heard(pieces: Iterable[SpokenPiece], lang: Lang) -> str:
     marks = {"filler": "**{}**", "pause": " [{}] ", "": "{}"}
     pause = word("pause-mark", lang)
     texts = ((p.mark, pause.format(n=f"{p.seconds:.1f}") if p.mark == "pause" else p.text) for p in pieces)
-    return "".join(marks[mark].format(_plain(text)) if mark else _escaped(text) for mark, text in texts)
+    line = "".join(marks[mark].format(_plain(text)) if mark else _escaped(text) for mark, text in texts)
+    return re.sub(" +", " ", line).strip()
 
 
 def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:

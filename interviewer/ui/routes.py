@@ -60,7 +60,8 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
         if kind not in _MEDIA_TYPES:
             return PlainTextResponse("Not found.\n", 404)
         try:
-            report = parts.interviews.full_report(session_id)
+            report_of = parts.interviews.report if kind == "apkg" else parts.interviews.full_report  # no passages on cards
+            report = report_of(session_id)
             if report.session.status != "finished" and report.session.setup.mode == "real":
                 return PlainTextResponse("The interview is still running.\n", 409)
             content = _content(report, kind, "zh" if lang == "zh" else "en")
