@@ -75,7 +75,7 @@ def test_on_paper_everything_lies_open_in_light_colours_without_controls(
     session_id = keep(server, bank, "en")
     room = visit(lang="en", dark=True)
     page = room.page
-    page.evaluate("window.print = () => { window.printed = (window.printed || 0) + 1; }")
+    page.evaluate("() => { window.print = () => { window.printed = (window.printed || 0) + 1; }; }")
     room.tab(2)
     page.locator(f"#history [data-action=open][data-session='{session_id}']").click()
     report = page.locator("#report")
