@@ -98,6 +98,7 @@ def test_on_paper_everything_lies_open_in_light_colours_without_controls(
     assert all(colour in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)") for colour in backgrounds), backgrounds
     assert all(int(channel) < 160 for text in texts for channel in re.findall(r"\d+", text)[:3]), texts
     room.picture("paper")
+    page.emulate_media(media="screen")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     expect(report.locator("details.question .reference p.spoken").first).not_to_be_visible()
     pages = page.pdf(format="A4")
