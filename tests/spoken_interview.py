@@ -16,7 +16,7 @@ AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 HEARD: dict[Lang, str] = {
     "zh": "嗯， 这个问题 比较 复杂， 那个， 我 先 说 背景。 {2.6} 嗯 我们 之前 做过 微调， 然后 冻结 了 主干， 就是说 只 训练 新 的 头， "
     "然后 学习率 调 小 一点， {3.1} 呃 数据 少 的 时候 这样 比较 稳。",
-    "en": "Um, so I froze the backbone first, {2.4} you know, and trained a new head on top. {3.0} It was, like, a small data set, "
+    "en": "Um, in my previous job I froze the backbone first, {2.4} you know, and trained a new head on top. {3.0} It was, like, a small data set, "
     "and uh the learning rate has to be small, because otherwise the features get wrecked.",
 }
 CONFIDENCES = (100, 75, 50, 100, 25)

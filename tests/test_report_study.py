@@ -13,7 +13,7 @@ from interviewer.domain.errors import RetrievalIndexError
 from interviewer.domain.questions import Bank, Hit, Lang, LocalText, Passage
 from interviewer.ports import StoredSession
 from interviewer.report import Report, build_report, sureness_chart_svg, to_json, to_markdown
-from interviewer.report.delivery import overall_delivery_text
+from interviewer.report.delivery import delivery_text, overall_delivery_text
 from interviewer.report.study import closest, excerpt, passage_title
 from interviewer.report.words import sureness_word, word
 from interviewer.reporting import SHOWN, Reports
@@ -206,3 +206,14 @@ def test_the_paper_is_in_one_language(bank: Bank, lang: Lang) -> None:
     if lang == "en":
         assert text.isascii() or not any("\u4e00" <= char <= "\u9fff" for char in text)
     assert measure(made.turns, "nobody") is None
+
+
+def test_nothing_is_said_of_a_short_answers_structure(report: Report) -> None:
+    delivery = report.questions[0].delivery
+    assert delivery is not None
+    plain = replace(delivery, point_first=None, signposts=0)
+    labels = [fact.label for fact in delivery_text(plain, "en").facts]
+    assert labels == ["Length of the first reply", "Pace", "Fillers", "Long pauses"]
+    long = replace(plain, seconds=replace(plain.seconds, value=90.0))
+    assert delivery_text(long, "en").facts[-1].value == word("signposts-none", "en")
+    assert not delivery_text(long, "en").facts[-1].off

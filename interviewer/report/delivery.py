@@ -43,7 +43,7 @@ def delivery_text(delivery: Delivery, lang: Lang) -> DeliveryText:
         facts.append(_fillers(delivery.filler_counts(), delivery.fillers, delivery.lang, lang))
     if delivery.pauses is not None:
         facts.append(_pauses(delivery.pauses, lang))
-    facts.append(_structure(delivery, lang))
+    facts += _structure(delivery, lang)
     return DeliveryText(tuple(facts), _advice(delivery.advice, delivery.filler_counts(), lang), _basis([delivery], lang))
 
 
@@ -98,12 +98,16 @@ def _pauses(pauses: Sequence[float], lang: Lang) -> Fact:
     return Fact(word("pauses", lang), value, off=len(pauses) >= 2)
 
 
-def _structure(delivery: Delivery, lang: Lang) -> Fact:
+def _structure(delivery: Delivery, lang: Lang) -> list[Fact]:
+    """What is to be said of the structure, if anything: a short answer needs no signposts."""
     opening = {True: ["opens-straight"], False: ["opens-slowly"], None: []}[delivery.point_first]
     said = [word(key, lang) for key in opening]
-    key = "signposts-value" if delivery.signposts else "signposts-none"
-    said.append(word(key, lang).format(n=delivery.signposts))
-    return Fact(word("structure", lang), word("list-semicolon", lang).join(said), off=delivery.point_first is False)
+    if delivery.signposts:
+        said.append(word("signposts-value", lang).format(n=delivery.signposts))
+    elif delivery.seconds.fit != "low":
+        said.append(word("signposts-none", lang))
+    value = word("list-semicolon", lang).join(said)
+    return [Fact(word("structure", lang), value, off=delivery.point_first is False)] if said else []
 
 
 def _advice(advice: Advice, counts: Counter[str], lang: Lang) -> str:
