@@ -95,6 +95,7 @@ def _judged(result: QuestionResult, bank: Bank) -> list[StudyPoint]:
             misconceptions=_behind(point, result),
         )
         for point in judged
+        if point.verdict is not Verdict.COVERED
     ]
 
 
