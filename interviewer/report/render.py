@@ -157,7 +157,8 @@ def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
         heard = _heard(result.delivery.transcript, lang)
         lines += [*([f"- {word('as-heard', lang)}: {heard}"] if heard else []), ""]
     if result.reference:
-        lines += [f"{word('reference', lang)}:", "", *_quote(result.reference.get(lang)), ""]
+        source = f"{word('source', lang)} {_plain(result.topic)}/{_plain(result.question_id)}"
+        lines += [f"{word('reference', lang)} ({source}):", "", *_quote(result.reference.get(lang)), ""]
     if result.reading:
         lines += [f"{word('reading', lang)}:", "", *(f"- {_plain(work.title)}: <{work.url}>" for work in result.reading), ""]
     return lines
