@@ -59,6 +59,8 @@ class Settings:
     api_key: str = field(default="", repr=False)
     #: `builtin`, or a sentence-transformers model name or folder.
     encoder: str = "builtin"
+    #: Speech recogniser for the microphone: a model name or folder; empty for none.
+    recogniser: str = ""
     #: Whether a model that isn't on this machine may be fetched from its hub.
     download: bool = False
     host: str = "127.0.0.1"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,8 @@ from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank
 from interviewer.engines import load_engine
 from interviewer.engines.download import Progress
+from interviewer.engines.hardware import cores, free_memory
+from interviewer.engines.locate import find_model
 from interviewer.grading import BuiltinGrader, ModelGrader
 from interviewer.ingest.run import IngestResult
 from interviewer.library import Library
@@ -27,6 +29,9 @@ from interviewer.prompting import PromptBook, load_prompts
 from interviewer.session import Cast, Interviews
 from interviewer.storage import SqlStore, open_store
 from interviewer.storage.confidences import SqlConfidences
+from interviewer.voice.catalogue import Suggested, suggest
+from interviewer.voice.dictation import Dictation
+from interviewer.voice.glossary import Glossary
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +113,9 @@ class Parts:
         self.library = library
         self.prompts = prompts
         self.model = ModelSlot(settings)
+        self._glossaries: tuple[Bank, Glossary] | None = None
+        self.voice = Dictation(_find_recogniser, self._glossary)
+        self.voice.use(settings.recogniser, settings.download)
         wording = Wording(prompts)
         self._builtin_speaker = BuiltinSpeaker(wording)
         self._wording = wording
@@ -146,14 +154,25 @@ class Parts:
             self._graders = (bank, BuiltinGrader(bank))
         return self._graders[1]
 
+    def suggested_recogniser(self) -> Suggested | None:
+        """The speech recogniser that suits this machine's processor; what an accelerator could do, `doctor` says."""
+        return suggest(free_memory(), cores())
+
     def add_documents(self, paths: Sequence[Path]) -> IngestResult:
         """Take documents into the library. Raises InterviewerError when nothing could be stored."""
         return self.library.add_documents(paths)
 
     def close(self) -> None:
-        """Free the model and the database."""
+        """Free the models and the database."""
         self.model.close()
+        self.voice.close()
         self.store.close()
+
+    def _glossary(self) -> Glossary:
+        bank = self.library.bank
+        if self._glossaries is None or self._glossaries[0] is not bank:
+            self._glossaries = (bank, Glossary(bank))
+        return self._glossaries[1]
 
     def _voice(self) -> Speaker:
         engine = self.model.engine
@@ -166,6 +185,13 @@ class Parts:
         if self._model_grader is None or self._model_grader[:2] != (engine, builtin):  # both compare by identity
             self._model_grader = engine, builtin, ModelGrader(engine, self.prompts, builtin, bank=self.library.bank)
         return self._model_grader[2]
+
+
+def _find_recogniser(
+    name: str, *, download: bool, on_progress: Callable[[object], None], cancelled: Callable[[], bool]
+) -> Path:
+    """Speech models are found and fetched like any other."""
+    return find_model(name, allow_download=download, on_progress=on_progress, cancelled=cancelled).path
 
 
 def build(settings: Settings) -> Parts:

@@ -15,11 +15,13 @@ from interviewer.dialogue.state import EndOfQuestion
 from interviewer.domain.assessment import Assessment, Evidence, GraderInfo, MisconceptionFound, PointAssessment, Status, Verdict
 from interviewer.domain.errors import SessionError
 from interviewer.domain.questions import Bank, KeyPoint, LocalText, Question
-from interviewer.domain.transcript import SessionInfo, Setup, Speaker, Turn, TurnKind
+from interviewer.domain.transcript import SessionInfo, Setup, Speaker, Speech, Turn, TurnKind
 from interviewer.ports import StoredSession
 from interviewer.report import Report, build_report
 from interviewer.session import Committed, Ended, Progress, QuestionClosed, Spoken, Update
 from interviewer.voice.delivery import measure
+from interviewer.voice.dictation import Dictation
+from interviewer.voice.glossary import Glossary
 from interviewer.wiring import EngineStatus
 
 NASTY = '<img src=x onerror="window.owned=1">{{7*7}}${7*7}</textarea></script><b>粗</b>'
@@ -75,6 +77,7 @@ class ScriptedInterview:
     fail: Exception | None = None
     fail_before_commit: bool = False
     calls: list[str] = field(default_factory=list)
+    speeches: list[Speech | None] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     interviewer: str = "built-in"
     outdated: bool = False
@@ -89,8 +92,9 @@ class ScriptedInterview:
         self.calls.append("proceed")
         yield from self._reply(TurnKind.ASK, "Hello. What is it?")
 
-    def say(self, text: str) -> Iterator[Update]:
+    def say(self, text: str, speech: Speech | None = None) -> Iterator[Update]:
         self.calls.append(text)
+        self.speeches.append(speech)
         yield from self._heard(TurnKind.ANSWER, text)
 
     def request(self, kind: TurnKind) -> Iterator[Update]:
@@ -183,6 +187,7 @@ class FakeParts:
         self.bank = bank
         self.interviews: Any = interviews or FakeInterviews(bank)
         self.status = EngineStatus("none")
+        self.voice = Dictation(lambda *_, **__: Path(), lambda: Glossary(bank))
         self.added: list[Path] = []
 
     def engine_status(self) -> EngineStatus:

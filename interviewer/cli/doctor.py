@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from interviewer import __version__
 from interviewer.cli.common import print_json, settings_from
 from interviewer.cli.doctor_models import cache_contents, fetch, suggested
+from interviewer.cli.doctor_voice import recogniser
 from interviewer.config import Settings, corpus_dir, without_password
 from interviewer.domain.errors import InterviewerError
 
@@ -29,8 +30,10 @@ class Check:
 def doctor(args: argparse.Namespace) -> int:
     """Examine and print, after fetching a model where `--download` asks for it; 1 when what was asked for will not work."""
     settings = settings_from(args)
-    if settings.download and settings.engine != "openai":
-        fetch(settings)
+    if settings.download and settings.recogniser:
+        fetch(settings.recogniser)
+    if settings.download and (settings.model or not settings.recogniser) and settings.engine != "openai":
+        fetch(settings.model)
     checks = examine(settings)
     if args.json:
         print_json([{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks])
@@ -55,6 +58,7 @@ def examine(settings: Settings) -> list[Check]:
         "models": cache_contents,
         "suggested model": suggested,
         "interviewer": _interviewer,
+        "recogniser": recogniser,
     }
     out = []
     for name, part in parts.items():

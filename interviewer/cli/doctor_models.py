@@ -61,10 +61,11 @@ def cache_contents(_: Settings) -> str:
     return f"{', '.join(told) if told else 'none'} in the hub cache ({cache})"
 
 
-def fetch(settings: Settings, out: TextIO | None = None) -> None:
-    """Download the model named, else the suggested one, showing how far it is on `out` (stderr). Raises EngineUnavailable."""
-    model = suggest(detect()).model
-    name = settings.model or (model.name if model else "")
+def fetch(name: str, out: TextIO | None = None) -> None:
+    """Download the model `name`, or for an empty name the suggested one,
+    showing how far it is on `out` (stderr). Raises EngineUnavailable."""
+    if not name and (model := suggest(detect()).model):
+        name = model.name
     if not name:
         raise EngineUnavailable("no model is suggested for this machine; name one with --model")
     line = _ProgressLine(name, out or sys.stderr)

@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     _sessions(commands)
     doctor = _command(commands, "doctor", "doctor:doctor", "say what was found on this machine and what will be used, and why")
     _engine_options(doctor)
+    _recogniser_option(doctor)
     _json_option(doctor)
     return parser
 
@@ -90,12 +91,17 @@ def _engine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--download", action="store_true", default=None, help="fetch the model from its hub if it isn't here")
 
 
+def _recogniser_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recogniser", metavar="NAME", help="speech recogniser for the microphone: a model name or folder")
+
+
 def _serve(commands: _Commands) -> None:
     parser = _command(commands, "serve", "serve:serve", "open the interview in a browser")
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1: this machine only)")
     parser.add_argument("--port", type=int, help="port (default 7860)")
     parser.add_argument("--no-browser", action="store_true", help="don't open a browser window")
     _engine_options(parser)
+    _recogniser_option(parser)
 
 
 def _chat(commands: _Commands) -> None:

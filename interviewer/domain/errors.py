@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
+#: Why a recording has no transcript: no recogniser is loaded, no WAV, too long, nobody spoke, others are waiting, it took too
+#: long, the person stopped it, the model failed.
+VoiceProblem = Literal["none", "unreadable", "too-long", "silent", "busy", "timeout", "stopped", "failed"]
+VOICE_PROBLEMS: tuple[VoiceProblem, ...] = get_args(VoiceProblem)
+
 
 class InterviewerError(Exception):
     """Base of every error that is shown to a person instead of a traceback. `str(error)` is the whole message."""
@@ -58,3 +65,11 @@ class StorageError(InterviewerError):
 
 class NothingToLearn(InterviewerError):
     """There is no weak point to make a card of."""
+
+
+class VoiceError(InterviewerError):
+    """What was said could not be taken. `kind` names the reason for programs and pages; the message is for logs."""
+
+    def __init__(self, kind: VoiceProblem, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

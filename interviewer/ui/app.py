@@ -53,9 +53,11 @@ def make_app(parts: Parts, listens_to: str = "127.0.0.1") -> FastAPI:
 
     from interviewer.ui.page import Page
     from interviewer.ui.routes import add_routes
+    from interviewer.ui.voice_routes import add_voice_routes
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, parts)
+    add_voice_routes(app, parts)
     lives = LiveInterviews(parts.interviews)
     for lang in LANGS:
         app = gr.mount_gradio_app(app, Page(parts, lives, words_for(lang)).build(), path=f"/{lang}", **_look())

@@ -32,6 +32,8 @@ _CLOSED = re.compile(
     r"/file=https?:|/proxy=|/(?:undo-)?vibe-|/deep_link|/monitoring|/process_recording|/component_server|/custom_component/|"
     r"/gradio_api/(?:info|openapi\.json|runs|mcp|call)|/(?:robots\.txt|pwa_icon|manifest\.json)"
 )
+#: Posts that carry a file: Gradio's own uploads, and recordings on their way to the recogniser.
+_CARRY_FILES = ("/gradio_api/upload", "/voice/transcribe")
 #: The most bytes of a posted JSON; a long answer has some ten thousand.
 MOST_JSON = 4_000_000
 _ADDRESS = re.compile(r"\s*(?:[a-z][a-z0-9+.\-]*:|[\\/]{2})", re.IGNORECASE)
@@ -129,14 +131,14 @@ class RouteGuard:
 class FetchGuard:
     """Refuses posted file descriptions that name a web address: Gradio would fetch it, and nothing may leave the machine.
 
-    Reads the JSON of every post but uploads, which carry the file itself; at most `MOST_JSON` bytes of it.
+    Reads the JSON of every post but uploads and recordings, which carry the file itself; at most `MOST_JSON` bytes of it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].endswith("/gradio_api/upload"):
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].endswith(_CARRY_FILES):
             await self._app(scope, receive, send)
             return
         body = bytearray()

@@ -19,6 +19,7 @@ from interviewer.ui.html import render, static
 from interviewer.ui.live import Action, LiveInterview, LiveInterviews, Outcome, Snapshot, proceed
 from interviewer.ui.report_page import report_html
 from interviewer.ui.room_view import feedback_views, room_data, who_speaks
+from interviewer.ui.voice_box import voice_box
 from interviewer.ui.words import Words
 from interviewer.wiring import Parts
 
@@ -72,6 +73,7 @@ class Room:
                     lines=1, max_lines=10, max_length=LONGEST_ANSWER, submit_btn=True, stop_btn=False,
                     autofocus=True, container=False, elem_id="answer",
                 )  # fmt: skip
+                voice_box(words)
                 with gr.Row(elem_id="actions") as self.actions:
                     self.buttons = {kind: self._button(kind) for kind in BUTTONS}
                     self.leave = gr.Button(words("leave"), elem_id="leave", size="md", min_width=80, scale=0)
@@ -85,6 +87,7 @@ class Room:
             with gr.Column(scale=2, min_width=300):
                 self.feedback = gr.HTML("", apply_default_css=False, elem_id="feedback")
         self.mark = gr.Textbox(visible=False)
+        self.spoken = gr.Textbox(visible=False)
         self._wire()
 
     def _button(self, kind: str) -> Any:
@@ -106,7 +109,7 @@ class Room:
 
     def _wire(self) -> None:
         sent = self.answer.submit(
-            self.send, [self.answer, self.session, self.mark], self.outputs,
+            self.send, [self.answer, self.session, self.mark, self.spoken], self.outputs,
             js="(_, session) => window.interviewer.send(session)", trigger_mode="multiple", **EVENT,
         )  # fmt: skip
         sent.then(None, js="() => window.interviewer.settled()", **EVENT)  # also when the server could not be reached
@@ -125,15 +128,16 @@ class Room:
 
     # ------------------------------------------------------------ handlers
 
-    async def send(self, text: str, saved: Any, mark: str) -> AsyncIterator[Changes]:
-        """An answer from the text box."""
+    async def send(self, text: str, saved: Any, mark: str, spoken: str = "") -> AsyncIterator[Changes]:
+        """An answer from the text box. `spoken` names the recordings it was dictated in, comma-separated."""
         empty = not (text or "").strip()
         if empty or not mark:  # no mark: the page has sent one already that isn't in the interview yet
             if not (empty and not mark):
                 self._warn("warn_empty" if empty else "warn_busy")
             yield self.unchanged
             return
-        async for changes in self._act(saved, mark, lambda interview: interview.say(text), pending=text):
+        speech = self._parts.voice.speech((spoken or "").split(","))
+        async for changes in self._act(saved, mark, lambda interview: interview.say(text, speech), pending=text):
             yield changes
 
     async def press(self, saved: Any, mark: str) -> AsyncIterator[Changes]:

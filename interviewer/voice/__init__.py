@@ -1,1 +1,1 @@
-"""Speech: what was heard, and how an answer was delivered."""
+"""Speech to text, and how an answer was delivered. Reading aloud is the browser's own work (ui/static/aloud.js)."""

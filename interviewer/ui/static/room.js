@@ -87,6 +87,7 @@ const draw = () => {
     if (said && said.text !== announced) set(spoken, (announced = said.text));
   }
   tick();
+  window.dispatchEvent(new CustomEvent("interviewer:room", { detail: now }));
 };
 
 watch("value", draw);
