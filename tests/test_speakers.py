@@ -366,6 +366,14 @@ def test_sentences_come_as_soon_as_they_are_whole() -> None:
     assert list(sentences) == ["And then?", "tail"]
 
 
+def test_nobody_waits_for_the_end_of_what_is_garbage(prompts: PromptBook) -> None:
+    """A model that babbles without a full stop would use up the time of an utterance."""
+    for babble in ("\ufffd那它学什么", "**那它学什么", "那它学到了" * 60, "这是 совершенно не то"):
+        said, made_by = speak(ScriptedEngine([Reply(babble, hang=True)]), prompts, FOLLOW_UP)
+        assert said.endswith(PROBE)
+        assert made_by.fallback in ("garbage", "markup", "too-long")
+
+
 def test_pieces_lose_nothing() -> None:
     for text in ("你好，we use LoRA here。  好", "", "one two  three\nfour"):
         assert "".join(pieces(text)) == text

@@ -89,6 +89,10 @@ class Guard:
         yield Refusal.REPETITION, lambda sentence: self._repeats(sentence, said)
         yield Refusal.NOT_THE_QUESTION, self._strays
 
+    def is_hopeless(self, beginning: str) -> bool:
+        """Whether no ending can make this a sentence that may be said, so that nobody need wait for one."""
+        return len(tokens(beginning)) > LONGEST_SENTENCE or checks.is_garbage(beginning, ()) or checks.is_markup(beginning)
+
     def asks_something(self, sentence: str) -> bool:
         """Whether a sentence asks the candidate for something."""
         return checks.ASKING.search(sentence) is not None

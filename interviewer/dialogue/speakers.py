@@ -29,7 +29,7 @@ MAX_SENTENCES = 3
 #: New tokens for a question, and for a lead of one sentence. Room for the longer is kept free in every prompt.
 MAX_NEW_TOKENS, MAX_LEAD_TOKENS = 160, 60
 #: Seconds for a lead at most: nobody should wait long for a courtesy.
-LEAD_SECONDS = 20.0
+LEAD_SECONDS = 12.0
 #: Reasons for a fallback beside the guard's and `engine: …`: the person stopped the model, or it said nothing of use.
 STOPPED, NOTHING_ASKED = "stopped", "no-question"
 
@@ -147,7 +147,7 @@ class ModelSpeaker:
         )
         stream = self._engine.stream(request, cancelled)
         try:
-            yield from whole_sentences(stream, lambda: time.monotonic() > deadline)
+            yield from whole_sentences(stream, lambda text: time.monotonic() > deadline or task.guard.is_hopeless(text))
         finally:
             close = getattr(stream, "close", None)
             if close is not None:
@@ -166,8 +166,9 @@ class _Attempt:
     passages: tuple[str, ...] = ()
 
 
-def whole_sentences(stream: Iterator[str], late: Callable[[], bool] = lambda: False) -> Iterator[str]:
-    """Complete sentences of a text that comes in pieces; the unfinished rest comes last. Stops asking when `late()`."""
+def whole_sentences(stream: Iterator[str], enough: Callable[[str], bool] = lambda text: False) -> Iterator[str]:  # noqa: ARG005
+    """Complete sentences of a text that comes in pieces; the unfinished rest comes last. Asks for no more once the unfinished
+    part is `enough`."""
     text = ""
     for piece in stream:
         text += piece
@@ -177,7 +178,7 @@ def whole_sentences(stream: Iterator[str], late: Callable[[], bool] = lambda: Fa
             yield text[start:end]
         if len(spans) > 1:
             text = text[spans[-1][0] :]
-        if late():
+        if enough(text):
             break
     yield from (text[start:end] for start, end in sentences(text))
 

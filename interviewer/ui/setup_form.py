@@ -117,7 +117,8 @@ class SetupForm:
         for choice in self.inputs:
             chosen = "true" if choice is self.lang else "Boolean(kept && kept.lang)"
             keep = f"(kept, ...values) => ({{ values, lang: {chosen} }})"
-            choice.input(None, [self.kept, *self.inputs], self.kept, js=keep, **quiet)
+            made = choice.blur if choice is self.company else choice.input  # a text box tells of input before it has it
+            made(None, [self.kept, *self.inputs], self.kept, js=keep, **quiet)
         self.files.upload(
             self._add, [self.files, self.topics, self.questions], [self.files, self.ingested, self.topics, self.pool],
             api_visibility="private",
