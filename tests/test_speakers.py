@@ -73,7 +73,8 @@ PROBE = POINT.probe.zh
 def test_a_good_follow_up_is_said_as_the_model_phrased_it(prompts: PromptBook) -> None:
     said, made_by = speak(ScriptedEngine(["你刚才提到了小模型。那它到底从大模型身上学到了什么呢？"]), prompts, FOLLOW_UP)
     assert said == "你刚才提到了小模型。那它到底从大模型身上学到了什么呢？"
-    assert (made_by.engine, made_by.prompt, made_by.fallback) == ("scripted", "speak.follow-up.other@2", None)
+    assert (made_by.engine, made_by.fallback) == ("scripted", None)
+    assert made_by.prompt == "speak.system@2+speak.persona.neutral@1+speak.follow-up.other@2"
     assert made_by.seed is not None
 
 

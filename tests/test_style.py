@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from interviewer.dialogue.checks import ASKING
 from interviewer.dialogue.speakers import BuiltinSpeaker
 from interviewer.dialogue.wording import Wording
 from interviewer.domain.assessment import Assessment
-from interviewer.domain.questions import Bank, Lang
+from interviewer.domain.questions import LANGS, Bank, Lang
 from interviewer.domain.transcript import PERSONAS, Persona, Setup, Speaker, TurnKind
 from interviewer.prompting import PromptBook
 from interviewer.session import Cast, Interview, Interviews
@@ -64,6 +65,14 @@ def test_every_persona_has_a_manner_of_its_own(prompts: PromptBook) -> None:
     )
     assert friendly == demanding
     assert all(name in prompts for name in friendly)
+
+
+def test_no_lead_asks_anything(prompts: PromptBook) -> None:
+    """A model is shown leads as examples; one that asks would be taken for the question."""
+    for name in prompts.ids():
+        if name.startswith(("say.lead.", "say.open.greeting", "say.close.", "say.redirect.silence", "say.redirect.small-talk")):
+            texts = [text for lang in LANGS for text in prompts.get(name).variants[lang]]
+            assert not [text for text in texts if ASKING.search(text)], name
 
 
 def test_the_terminal_takes_a_style(tmp_path: Path) -> None:

@@ -24,13 +24,10 @@ from interviewer.prompting import PromptBook, Rendered
 
 #: Moves whose question the model phrases.
 _ASKING = frozenset({TurnKind.ASK, TurnKind.FOLLOW_UP, TurnKind.CLARIFY})
-#: Moves of which the model phrases the lead, by kind or reason. The other redirections state rules, and after somebody tried to
-#: give instructions no model speaks at all.
-_LEADING = {
-    TurnKind.OPEN: "speak.open",
-    TurnKind.HINT: "speak.hint",
-    TurnKind.CLOSE: "speak.close",
-}
+#: Moves of which the model phrases the lead.
+_LEADING = {TurnKind.OPEN: "speak.open", TurnKind.HINT: "speak.hint", TurnKind.CLOSE: "speak.close"}
+#: Redirections of which it does, by reason. The others state rules, and after somebody tried to give instructions no model
+#: speaks at all.
 _LEADING_BACK = frozenset({"silence", "small-talk", "off-topic"})
 #: Share of a prompt for passages, and tokens of one sentence at least: less says nothing.
 _BACKGROUND, _LEAST_SENTENCE = 1 / 8, 6
@@ -76,6 +73,11 @@ class Briefing:
             style.append(self._prompts.render("speak.company", setup.lang, company=setup.company).text)
         return self._prompts.render("speak.system", setup.lang, style="\n".join(style)).text
 
+    def labels(self, task: Task, setup: Setup) -> str:
+        """The prompts behind a task's words with their versions, as turns record them."""
+        fixed = ("speak.system", f"speak.persona.{setup.persona}")
+        return "+".join((*(f"{name}@{self._prompts.get(name).version}" for name in fixed), task.prompt.label))
+
     def brief(self, task: Task, move: Move, scene: Scene, budget: Budget) -> Brief:
         """The prompt for a task within a budget. Up to its last message it only grows from one turn to the next, until the
         budget is used up and older turns go."""
@@ -115,7 +117,7 @@ class Briefing:
     def _guard(self, move: Move, scene: Scene, line: Line, asks: bool) -> Guard:
         setup, question = scene.state.setup, scene.question(move)
         wordings = self._wording.wordings(move, scene) if question else ()
-        told_apart = {TurnKind.ASK: wordings, TurnKind.CLARIFY: wordings, TurnKind.FOLLOW_UP: (line.body,)}
+        questions = {TurnKind.ASK: wordings, TurnKind.CLARIFY: wordings, TurnKind.FOLLOW_UP: (line.body,)}
         recent = scene.recent if move.kind is not TurnKind.CLARIFY else ()
         return Guard(
             setup.lang,
@@ -123,7 +125,7 @@ class Briefing:
             authored="\n".join((*(question.text.both() if question else ()), *wordings, line.text)),
             answer=scene.answer,
             recent=recent if asks else (*recent, line.body),
-            asks=told_apart.get(move.kind, ()),
+            asks=questions.get(move.kind, ()),
             kept=FOLLOW_UP_KEPT if move.kind is TurnKind.FOLLOW_UP else QUESTION_KEPT,
             silent=not asks,
             instructions=self.system(setup),

@@ -96,12 +96,11 @@ class ModelSpeaker:
         failed = not any(map(task.guard.asks_something, said)) if task.asks else not said
         if failed or not task.asks:
             yield from pieces(_spaced(said, line.body if said else line.text))
-        info, reason = self._engine.info, None
+        reason = None
         if failed:
             reason = STOPPED if cancelled() else attempt.refusal or NOTHING_ASKED
-        utterance.provenance = Provenance(
-            info.name, info.model, task.prompt.label, attempt.seed, passages=attempt.passages, fallback=reason
-        )
+        info, prompts = self._engine.info, self._briefing.labels(task, scene.state.setup)
+        utterance.provenance = Provenance(info.name, info.model, prompts, attempt.seed, attempt.passages, reason)
 
     def _checked(self, attempt: _Attempt, cancelled: Callable[[], bool]) -> Iterator[str]:
         """Sentences that passed the guard. `attempt.refusal` says why no more follow, where it was not the end."""
