@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from interviewer.cli.chat import _setup as setup_from
+from interviewer.cli.main import build_parser
 from interviewer.dialogue.checks import ASKING
 from interviewer.dialogue.speakers import BuiltinSpeaker
 from interviewer.dialogue.wording import Wording
@@ -16,7 +18,6 @@ from interviewer.prompting import PromptBook
 from interviewer.session import Cast, Interview, Interviews
 from interviewer.storage import open_store
 from tests.simulate import Candidate, MarkedGrader
-from tests.test_cli import Shell
 from tests.test_session import NoRetriever
 
 #: What a step of an interview is, whatever the words.
@@ -75,10 +76,11 @@ def test_no_lead_asks_anything(prompts: PromptBook) -> None:
             assert not [text for text in texts if ASKING.search(text)], name
 
 
-def test_the_terminal_takes_a_style(tmp_path: Path) -> None:
-    shell = Shell(tmp_path / "data")
-    style = ["--persona", "demanding", "--company", "Example <b>Labs</b>"]
-    paused = shell("chat", "--lang", "en", "--questions", "1", "--seed", "3", *style, stdin="")
-    assert paused.returncode == 0, paused.stderr
-    assert "interview at Example b Labs b" in paused.stdout
-    assert shell("chat", "--persona", "cruel").returncode == 2
+def test_the_terminal_takes_a_style(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+    parser, parts = build_parser(), SimpleNamespace(bank=bank)
+    args = parser.parse_args(["chat", "--lang", "en", "--persona", "demanding", "--company", "Example <b>Labs</b>"])
+    setup = setup_from(args, parts)  # type: ignore[arg-type]
+    assert (setup.persona, setup.company) == ("demanding", "Example b Labs b")
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["chat", "--persona", "cruel"])
+    assert "invalid choice" in capsys.readouterr().err
