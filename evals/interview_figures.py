@@ -242,7 +242,7 @@ def phrased_tables(held: Sequence[Held]) -> tuple[Table, ...]:
     kinds = [kind for kind in TurnKind if any(p.kind is kind for p in phrased)]
     counts = Counter((p.fallback or AS_PHRASED, p.kind) for p in phrased)
     totals = Counter(p.fallback or AS_PHRASED for p in phrased)
-    rows = [
+    rows: list[tuple[str | float, ...]] = [
         (reason, total, total / len(phrased), *(counts[reason, kind] for kind in kinds))
         for reason, total in totals.most_common()
     ]
