@@ -152,6 +152,7 @@ def _result(
         lower_is_better=frozenset(n for n in values if _figure(n) in figures.LOWER_IS_BETTER),
         tables=(
             figures.summary_table(held),
+            *figures.phrased_tables(held),
             figures.aims_table(held),
             figures.wordings_table(held),
             figures.closed_table(held),

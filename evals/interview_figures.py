@@ -11,11 +11,14 @@ from evals.measures import NAN, interval, spearman
 from evals.results import Bar, Chart, Table
 from evals.simulation import Aim, Held
 from interviewer.dialogue.state import EndOfQuestion
+from interviewer.domain.transcript import TurnKind
 
 #: Candidates whose knowledge differs by less are no pair to be put in order.
 PAIR_GAP = 0.1
 #: Resamplings of the candidates for an interval.
 _TIMES = 200
+#: What stands for a model's words that were said as they were.
+AS_PHRASED = "as the model put it"
 #: Rows of example tables.
 _EXAMPLES = 25
 #: What had been said of a point, by label.
@@ -229,6 +232,22 @@ def wordings_table(held: Sequence[Held]) -> Table:
         rows.append((wording.value, counts[wording], _ratio(counts[wording], total), len(part), recovered(part)))
     columns = ("words from", "replies", "share", "to follow-ups at open points", "credit gained")
     return Table("What candidates said", columns, tuple(rows))
+
+
+def phrased_tables(held: Sequence[Held]) -> tuple[Table, ...]:
+    """What became of the words a model was asked for, by the guard's reasons; none where no model speaks."""
+    phrased = [p for h in held for p in h.phrased]
+    if not phrased:
+        return ()
+    kinds = [kind for kind in TurnKind if any(p.kind is kind for p in phrased)]
+    counts = Counter((p.fallback or AS_PHRASED, p.kind) for p in phrased)
+    totals = Counter(p.fallback or AS_PHRASED for p in phrased)
+    rows: list[tuple[str | float, ...]] = [
+        (reason, total, total / len(phrased), *(counts[reason, kind] for kind in kinds))
+        for reason, total in totals.most_common()
+    ]
+    columns = ("said, or why not", "turns", "share", *(kind.value for kind in kinds))
+    return (Table("What became of the model's words", columns, tuple(rows)),)
 
 
 def closed_table(held: Sequence[Held]) -> Table:

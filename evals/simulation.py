@@ -14,6 +14,7 @@ from evals.candidates import Belief, Candidate, Reply, Wording
 from interviewer.dialogue.guard import REPEAT_OVERLAP, Guard, Refusal
 from interviewer.dialogue.policy import SUFFICIENT_CREDIT
 from interviewer.dialogue.state import EndOfQuestion
+from interviewer.dialogue.wording import BUILTIN
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.questions import LANGS, Bank, KeyPoint, Question
 from interviewer.domain.text import jaccard, sentences, shingles
@@ -57,6 +58,14 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class Phrased:
+    """A turn that a model was asked to phrase; `fallback` is why the authored words were used, None where its own were."""
+
+    kind: TurnKind
+    fallback: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """A question that is over: why, whether what was truly said was enough by the policy's own rule, and the shares of its
     weight known, said, and credited (None when ungraded)."""
@@ -73,7 +82,7 @@ class Closed:
 class Held:
     """One interview. `knew` and `showed` are means over its questions of the weight known and said, 0–1; `score` is the
     report's, `first_score` the mean score of the first replies alone, 0–100. `misheard` are replies that were taken
-    for something else."""
+    for something else. `phrased` is empty where no model speaks."""
 
     name: str
     lang: str
@@ -92,6 +101,7 @@ class Held:
     remarks: tuple[Remark, ...]
     misheard: tuple[tuple[str, str, str], ...]
     wordings: tuple[Wording, ...]
+    phrased: tuple[Phrased, ...] = ()
 
 
 @dataclass(slots=True)
@@ -233,6 +243,9 @@ def _written_up(
             if heard[number + 1].kind is not reply.meant
         ),
         wordings=tuple(reply.wording for reply in notes.replies.values()),
+        phrased=tuple(
+            Phrased(t.kind, t.provenance.fallback) for t in spoken if t.provenance and t.provenance.engine != BUILTIN
+        ),
     )
 
 

@@ -95,8 +95,12 @@ def ids_of(text: str, shape: Shape) -> list[int]:
 def conversation(bank: Bank, prompts: PromptBook, turns: int) -> list[str]:
     """The rendered prompt of every turn: instructions, then questions of the bank with the beginning of their references as
     answers. As with real templates, the mark that switches thinking off stands only before the reply to come."""
+    from interviewer.dialogue.briefing import Briefing
+    from interviewer.dialogue.wording import Wording
+    from interviewer.domain.transcript import Setup
+
     questions = list(bank)
-    history = _message("system", prompts.render("speak.system", "en").text)
+    history = _message("system", Briefing(prompts, Wording(prompts)).system(Setup("en")))
     out = []
     for number in range(turns):
         question = questions[number % len(questions)]

@@ -318,7 +318,7 @@ class Interview:
         hits: tuple[Hit, ...] = ()
         if move.kind is TurnKind.FOLLOW_UP and move.question_id:
             hits = self._passages(answer, move.question_id)
-        return Scene(self._state, bank, self._next_number(), answer, recent, hits)
+        return Scene(self._state, bank, self._next_number(), answer, recent, hits, self.turns)
 
     def _passages(self, query: str, question_id: str) -> tuple[Hit, ...]:
         """What the index has on it; nothing when there is no usable index, since an interview can do without."""

@@ -120,6 +120,7 @@ class Parts:
         self._builtin_speaker = BuiltinSpeaker(wording)
         self._wording = wording
         self._graders: tuple[Bank, BuiltinGrader] | None = None
+        self._model_speaker: tuple[Engine, ModelSpeaker] | None = None
         self._model_grader: tuple[Engine, BuiltinGrader, ModelGrader] | None = None
         self.interviews = Interviews(
             Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self.builtin_grader),
@@ -176,7 +177,11 @@ class Parts:
 
     def _voice(self) -> Speaker:
         engine = self.model.engine
-        return ModelSpeaker(engine, self._wording, self.prompts) if engine else self._builtin_speaker
+        if engine is None:
+            return self._builtin_speaker
+        if self._model_speaker is None or self._model_speaker[0] is not engine:
+            self._model_speaker = engine, ModelSpeaker(engine, self._wording, self.prompts)
+        return self._model_speaker[1]
 
     def _grader(self) -> Grader:
         engine, builtin = self.model.engine, self.builtin_grader()

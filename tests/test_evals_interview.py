@@ -14,13 +14,14 @@ from evals.candidates import AnswerBook, Belief, Candidate, Wording, chance
 from evals.labelled import Labelled
 from evals.simulation import Aim, Closed, Held, Remark, hold
 from interviewer.dialogue.policy import Move
-from interviewer.dialogue.speakers import BuiltinSpeaker, Utterance
+from interviewer.dialogue.speakers import BuiltinSpeaker, ModelSpeaker, Utterance
 from interviewer.dialogue.state import EndOfQuestion
 from interviewer.dialogue.wording import Scene
 from interviewer.dialogue.wording import Wording as AuthoredWording
 from interviewer.domain.questions import Bank, KeyPoint, LocalText, Question
 from interviewer.domain.transcript import Setup, TurnKind
-from interviewer.ports import Store
+from interviewer.engines.scripted import ScriptedEngine
+from interviewer.ports import ChatRequest, Store
 from interviewer.prompting import PromptBook
 from interviewer.session import Cast, Interviews
 from interviewer.storage import open_store
@@ -273,6 +274,26 @@ def test_what_the_interviewer_gives_away_or_repeats_is_noted(store: Store, promp
     nagging = held(store, prompts, 0.1, say="Could you please say a little bit more about that now?")
     assert [r.why for r in nagging.remarks].count("repeats") >= 1
     assert not held(store, prompts, 0.1, say="Fine.", questions=1).remarks
+
+
+def test_fallbacks_of_a_model_are_counted_by_reason(store: Store, prompts: PromptBook) -> None:
+    replies = {"Follow-up: ": "Great answer! Where does it go?", "Question: ": "**Question**"}
+
+    def model(request: ChatRequest) -> str:
+        return next((reply for mark, reply in replies.items() if mark in request.messages[-1].content), "Okay.")
+
+    voice = ModelSpeaker(ScriptedEngine(model), AuthoredWording(prompts), prompts)
+    cast = Cast(lambda: BANK, lambda: voice, lambda: MarkedGrader(), lambda: NoRetriever())  # type: ignore[arg-type, return-value]
+    book = AnswerBook([*rows(), *rows(OTHER)])
+    person = Candidate("ann", 0.1, "en", book, 3)
+    done = hold(Interviews(cast, store), store, BANK, person, Setup("en", questions=2, seed=5))
+    (table,) = interview_figures.phrased_tables([done])
+    counted = {str(row[0]): dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
+    assert counted["markup"]["ask"] == 2
+    assert counted["praise"]["follow-up"] == len(done.aims) > 0
+    assert counted[interview_figures.AS_PHRASED]["open"] == counted[interview_figures.AS_PHRASED]["close"] == 1
+    assert sum(row["share"] for row in counted.values()) == pytest.approx(1)
+    assert interview_figures.phrased_tables([held(store, prompts, 0.5)]) == ()
 
 
 # ---------------------------------------------------------------- figures

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from interviewer.config import Settings
+from interviewer.dialogue.guard import Refusal
+from interviewer.dialogue.speakers import NOTHING_ASKED, STOPPED
 from interviewer.domain.transcript import Setup, Speaker, TurnKind
 from interviewer.session import QuestionClosed, Spoken
 from interviewer.wiring import build
@@ -37,6 +39,11 @@ def test_an_interview_on_random_weights_holds_together(tiny: Path, settings: Set
             updates += list(interview.say("我认为它主要是让训练更稳定，同时节省显存，具体做法是分批处理数据"))
         assert interview.finished
         assert interview.interviewer == "tiny"
+        known = {*Refusal, STOPPED, NOTHING_ASKED}
+        for turn in interview.turns:
+            made_by = turn.provenance
+            if made_by is not None and made_by.fallback is not None:
+                assert made_by.fallback in known or made_by.fallback.startswith("engine: ")
         questions = [t for t in interview.turns if t.kind in (TurnKind.ASK, TurnKind.FOLLOW_UP)]
         for turn in questions:
             assert turn.provenance is not None

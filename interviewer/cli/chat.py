@@ -11,7 +11,7 @@ from interviewer.cli.common import settings_from, terminal_language
 from interviewer.cli.grade import print_assessment
 from interviewer.domain.errors import ConfigError
 from interviewer.domain.questions import Lang, LocalText
-from interviewer.domain.transcript import Setup, Speaker, TurnKind
+from interviewer.domain.transcript import Setup, Speaker, TurnKind, company_name
 from interviewer.report import to_markdown
 from interviewer.session import Committed, Ended, Interview, QuestionClosed, Spoken, Update
 from interviewer.wiring import EngineState, Parts, build
@@ -60,7 +60,10 @@ def _setup(args: argparse.Namespace, parts: Parts) -> Setup:
     if unknown:
         raise ConfigError(f"no topic {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     lang: Lang = args.lang or terminal_language()
-    return Setup(lang, args.mode, topics, args.level, args.questions, max(args.minutes, 0), seed=args.seed)
+    return Setup(
+        lang, args.mode, topics, args.level, args.questions, max(args.minutes, 0), seed=args.seed,
+        persona=args.persona, company=company_name(args.company),
+    )  # fmt: skip
 
 
 def _hold(interview: Interview, parts: Parts) -> int:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from interviewer import __version__
 from interviewer.config import ENGINE_KINDS
 from interviewer.domain.errors import InterviewerError
+from interviewer.domain.transcript import PERSONAS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,6 +113,8 @@ def _chat(commands: _Commands) -> None:
     parser.add_argument("--level", type=int, choices=(1, 2, 3), default=2, help="where to start: 1 easy, 3 hard")
     parser.add_argument("--questions", type=_positive, default=5, help="how many questions")
     parser.add_argument("--minutes", type=int, default=0, help="time limit (default: none)")
+    parser.add_argument("--persona", choices=PERSONAS, default="neutral", help="the interviewer's manner; grading is the same")
+    parser.add_argument("--company", default="", metavar="NAME", help="a company to play the interview at")
     parser.add_argument("--seed", type=int, default=0, help="fix every choice (default: random)")
     parser.add_argument("--resume", metavar="ID", help="go on with an interview (see: interviewer sessions)")
     _engine_options(parser)

@@ -1,15 +1,16 @@
 """Checks on what a model wants to say, one sentence at a time, before anybody sees it.
 
-Each check answers one question and names its reason, so that fallbacks can be counted. Knows no model.
+Each check answers one question and has a name, so that fallbacks can be counted; the first that objects decides. What needs
+only the words is in `checks`, what needs the question and the conversation is here. Knows no model and no persona.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from interviewer.dialogue import checks
 from interviewer.domain.questions import KeyPoint, Lang, Question
 from interviewer.domain.text import chinese_share, find_term, jaccard, normalise, shingles, tokens
 
@@ -17,38 +18,27 @@ from interviewer.domain.text import chinese_share, find_term, jaccard, normalise
 class Refusal(StrEnum):
     """Why a sentence was not shown."""
 
-    LEAK = "leak"
-    LANGUAGE = "language"
-    REPETITION = "repetition"
-    MORE_QUESTIONS = "more-questions"
-    PRAISE = "praise"
-    MARKUP = "markup"
-    NOT_THE_QUESTION = "not-the-question"
     EMPTY = "empty"
+    GARBAGE = "garbage"
+    MARKUP = "markup"
     TOO_LONG = "too-long"
+    LANGUAGE = "language"
+    LEAK = "leak"
+    OBEDIENCE = "obedience"
+    PRAISE = "praise"
+    MORE_QUESTIONS = "more-questions"
+    REPETITION = "repetition"
+    NOT_THE_QUESTION = "not-the-question"
 
 
-_QUESTION_MARK = re.compile(r"[?？]")
-#: Requests without a question mark still ask: "Tell me how …", "请讲讲 …".
-_ASKING = re.compile(
-    r"[?？]|^(?:请|能不能|能否|描述一下|解释一下|讲讲|说说|谈谈)|\b(?:tell me|walk me|explain|describe|talk me)\b",
-    re.IGNORECASE,
-)
-_PRAISE = re.compile(
-    r"很好|非常好|太棒|真棒|不错|说得对|答得(?:对|好)|完全正确|正确|准确(?![率度性])|有误|不对|错了|遗漏|漏掉|没有提到|满分|分数|得分|"
-    r"\b(?:great|excellent|perfect|correct|right answer|well done|good (?:answer|job|point)|wrong|incorrect|mistaken|you missed|impressive|exactly right|score)\b",
-    re.IGNORECASE,
-)
-_MARKUP = re.compile(
-    r"^\s*(?:#{1,6} |[-*] |\d+[.)、] )|\*\*|```|<\|?/?[a-z_]+\|?>|^\s*(?:面试官|候选人|interviewer|candidate|assistant|user|system)\s*[:：]",
-    re.IGNORECASE,
-)
 #: Share of a hidden statement's own character pairs or words in one sentence that counts as saying it.
 LEAK_OVERLAP = 0.45
 REPEAT_OVERLAP = 0.8
-#: Share of the question's tokens a model's wording must keep.
-QUESTION_KEPT = 0.5
+#: Share of the question's tokens a model's wording must keep; of a follow-up's, which may take up the candidate's words instead.
+QUESTION_KEPT, FOLLOW_UP_KEPT = 0.5, 0.2
 LONGEST_SENTENCE = 120  # tokens
+#: Share of a sentence's runs of three that stand in our instructions, from which it recites them; shorter ones can't.
+_RECITED, _RUN, _LEAST_RUNS = 0.5, 3, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +46,9 @@ class Guard:
     """Everything one utterance is checked against.
 
     `hidden` are the key points not said yet. `authored` (the question, the probe) and `answer` (the candidate's words) may be
-    repeated freely, except that only the authored text excuses a word of praise or blame. `asks` is set when the utterance must
-    keep the sense of an authored question.
+    repeated freely, except that only the authored text excuses a word of praise, blame or obedience. `asks` is set when the
+    utterance must keep the sense of an authored question, `kept` is how much of it; with `silent` it may ask nothing at all.
+    `instructions` must not be recited. `vocabulary` are the words of the field; empty for no check.
     """
 
     lang: Lang
@@ -66,6 +57,10 @@ class Guard:
     answer: str = ""
     recent: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
+    kept: float = QUESTION_KEPT
+    silent: bool = False
+    instructions: str = ""
+    vocabulary: frozenset[str] = frozenset()
     _known_tokens: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
@@ -78,29 +73,36 @@ class Guard:
 
     def refuse(self, sentence: str, said: Sequence[str]) -> Refusal | None:
         """Why `sentence` must not follow what was `said` so far in this utterance; None when it may."""
-        if not tokens(sentence):
-            return Refusal.EMPTY
-        if _MARKUP.search(sentence):
-            return Refusal.MARKUP
-        if len(tokens(sentence)) > LONGEST_SENTENCE:
-            return Refusal.TOO_LONG
-        if self._wrong_language(sentence):
-            return Refusal.LANGUAGE
-        if self._leaks(sentence):
-            return Refusal.LEAK
-        if any(word not in normalise(self.authored) for word in _PRAISE.findall(normalise(sentence))):
-            return Refusal.PRAISE
-        if any(map(_QUESTION_MARK.search, said)) or len(_QUESTION_MARK.findall(sentence)) > 1:
-            return Refusal.MORE_QUESTIONS
-        if self._repeats(sentence, said):
-            return Refusal.REPETITION
-        if self.asks and _ASKING.search(sentence) and not self._keeps_question(sentence):
-            return Refusal.NOT_THE_QUESTION
-        return None
+        return next((reason for reason, objects in self.named_checks(said) if objects(sentence)), None)
+
+    def named_checks(self, said: Sequence[str]) -> Iterator[tuple[Refusal, Callable[[str], bool]]]:
+        """Every check by the reason it gives, in the order they are made."""
+        yield Refusal.EMPTY, lambda sentence: not tokens(sentence)
+        yield Refusal.GARBAGE, self._is_garbage
+        yield Refusal.MARKUP, checks.is_markup
+        yield Refusal.TOO_LONG, lambda sentence: len(tokens(sentence)) > LONGEST_SENTENCE
+        yield Refusal.LANGUAGE, self._wrong_language
+        yield Refusal.LEAK, self._leaks
+        yield Refusal.OBEDIENCE, self._obeys
+        yield Refusal.PRAISE, self._judges
+        yield Refusal.MORE_QUESTIONS, lambda sentence: self._asks_more(sentence, said)
+        yield Refusal.REPETITION, lambda sentence: self._repeats(sentence, said)
+        yield Refusal.NOT_THE_QUESTION, self._strays
+
+    def is_hopeless(self, beginning: str) -> bool:
+        """Whether no ending can make this a sentence that may be said, so that nobody need wait for one."""
+        return len(tokens(beginning)) > LONGEST_SENTENCE or checks.is_garbage(beginning, ()) or checks.is_markup(beginning)
 
     def asks_something(self, sentence: str) -> bool:
         """Whether a sentence asks the candidate for something."""
-        return _ASKING.search(sentence) is not None
+        return checks.ASKING.search(sentence) is not None
+
+    def may_be_shown(self, text: str) -> bool:
+        """Whether background in this text may stand in a prompt: nobody tells what they were not told."""
+        return not self._wrong_language(text) and not self._leaks(text)
+
+    def _is_garbage(self, sentence: str) -> bool:
+        return checks.is_garbage(sentence, self.vocabulary | self._known_tokens if self.vocabulary else ())
 
     def _wrong_language(self, sentence: str) -> bool:
         share = chinese_share(sentence)
@@ -124,15 +126,36 @@ class Guard:
             return 0.0
         return len(fresh & set(tokens(sentence))) / len(fresh)
 
+    def _obeys(self, sentence: str) -> bool:
+        if self._not_authored(checks.obedient_words(sentence)):
+            return True
+        runs = shingles(sentence, _RUN)
+        return len(runs) >= _LEAST_RUNS and len(runs & shingles(self.instructions, _RUN)) >= _RECITED * len(runs)
+
+    def _judges(self, sentence: str) -> bool:
+        return self._not_authored(checks.verdict_words(sentence))
+
+    def _not_authored(self, words: Sequence[str]) -> bool:
+        authored = normalise(self.authored)
+        return any(word not in authored for word in words)
+
+    def _asks_more(self, sentence: str, said: Sequence[str]) -> bool:
+        if self.silent:
+            return self.asks_something(sentence)
+        return any(map(checks.QUESTION_MARK.search, said)) or len(checks.QUESTION_MARK.findall(sentence)) > 1
+
     def _repeats(self, sentence: str, said: Sequence[str]) -> bool:
         mine = shingles(sentence)
         if len(mine) < 4:  # "Okay." may come again
             return False
         return any(jaccard(mine, shingles(earlier)) >= REPEAT_OVERLAP for earlier in (*self.recent, *said))
 
-    def _keeps_question(self, sentence: str) -> bool:
+    def _strays(self, sentence: str) -> bool:
+        """Whether it asks something else than it should."""
+        if not self.asks or not self.asks_something(sentence):
+            return False
         mine = set(tokens(sentence))
-        return any(len(mine & set(tokens(text))) >= QUESTION_KEPT * len(set(tokens(text))) for text in self.asks)
+        return all(len(mine & set(tokens(text))) < self.kept * len(set(tokens(text))) for text in self.asks)
 
 
 def hidden_points(question: Question, covered: Sequence[str]) -> tuple[KeyPoint, ...]:

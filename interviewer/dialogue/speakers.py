@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from interviewer.dialogue.guard import Guard, Refusal, hidden_points
+from interviewer.dialogue.briefing import Briefing, Task
+from interviewer.dialogue.context import Budget
+from interviewer.dialogue.guard import Refusal
 from interviewer.dialogue.policy import Move
-from interviewer.dialogue.wording import BUILTIN, Line, Scene, Wording, pieces
-from interviewer.domain.assessment import Verdict
-from interviewer.domain.errors import EngineError
+from interviewer.dialogue.wording import BUILTIN, Scene, Wording, pieces
+from interviewer.domain.errors import ContextOverflow, EngineError
 from interviewer.domain.text import sentences
-from interviewer.domain.transcript import Provenance, TurnKind
-from interviewer.ports import ChatRequest, Engine, Message
-from interviewer.prompting import PromptBook, Rendered
+from interviewer.domain.transcript import Provenance
+from interviewer.ports import ChatRequest, Engine
+from interviewer.prompting import PromptBook
 
 log = logging.getLogger(__name__)
 
-#: Moves a model phrases; openings, hints, redirections and closings are said as authored.
-_PHRASED = {TurnKind.ASK, TurnKind.FOLLOW_UP, TurnKind.CLARIFY}
 MAX_SENTENCES = 3
-MAX_NEW_TOKENS = 160
+#: New tokens for a question, and for a lead of one sentence. Room for the longer is kept free in every prompt.
+MAX_NEW_TOKENS, MAX_LEAD_TOKENS = 160, 60
+#: Seconds for a lead at most: nobody should wait long for a courtesy.
+LEAD_SECONDS = 12.0
+#: Reasons for a fallback beside the guard's and `engine: …`: the person stopped the model, or it said nothing of use.
+STOPPED, NOTHING_ASKED = "stopped", "no-question"
 
 
 @dataclass(slots=True)
@@ -63,12 +67,12 @@ class BuiltinSpeaker:
 
 
 class ModelSpeaker:
-    """Lets an engine phrase questions, follow-ups and clarifications under guard. `timeout` is seconds for one utterance."""
+    """Lets an engine phrase moves under guard. `timeout` is seconds for one utterance."""
 
     def __init__(self, engine: Engine, wording: Wording, prompts: PromptBook, timeout: float = 45.0) -> None:
         self._engine = engine
         self._wording = wording
-        self._prompts = prompts
+        self._briefing = Briefing(prompts, wording)
         self._timeout = timeout
 
     @property
@@ -77,101 +81,93 @@ class ModelSpeaker:
 
     def speak(self, move: Move, scene: Scene, utterance: Utterance, cancelled: Callable[[], bool]) -> Iterator[str]:
         line = self._wording.line(move, scene)
-        if move.kind not in _PHRASED or scene.question(move) is None:
+        task = self._briefing.task(move, scene, line)
+        if task is None:
             utterance.provenance = Provenance(BUILTIN, prompt=line.prompt)
             yield from pieces(line.text)
             return
-        task = self._task(move, scene, line)
-        seed = scene.state.setup.seed * 1009 + scene.turn_number
-        info = self._engine.info
+        attempt = _Attempt(task, move, scene, scene.state.setup.seed * 1009 + scene.turn_number)
         said: list[str] = []
-        refusal: str | None = None
-        for item in self._checked(task, move, scene, line, seed, cancelled):
-            if isinstance(item, str):
-                yield from pieces(item if not said else _spaced(said[-1], item))
-                said.append(item)
-            else:
-                refusal = item.reason
-        guard = self._guard(move, scene, line)
-        if not any(map(guard.asks_something, said)):
-            # Nothing was asked yet (refused, failed or stopped): ask the authored question, so that none is ever lost.
-            rest = line.body if said else line.text
-            yield from pieces(rest if not said else _spaced(said[-1], rest))
-            refusal = refusal or "no-question"
-        utterance.provenance = Provenance(
-            info.name, info.model, task.label, seed, passages=tuple(hit.passage.id for hit in scene.passages), fallback=refusal
-        )
+        for sentence in self._checked(attempt, cancelled):
+            yield from pieces(_spaced(said, sentence))
+            said.append(sentence)
+        # What is still owed is said as authored: the whole line if nothing was said, the question if none was asked yet, and
+        # always what only a lead was wanted for.
+        failed = not any(map(task.guard.asks_something, said)) if task.asks else not said
+        if failed or not task.asks:
+            yield from pieces(_spaced(said, line.body if said else line.text))
+        reason = None
+        if failed:
+            reason = STOPPED if cancelled() else attempt.refusal or NOTHING_ASKED
+        info, prompts = self._engine.info, self._briefing.labels(task, scene.state.setup)
+        utterance.provenance = Provenance(info.name, info.model, prompts, attempt.seed, attempt.passages, reason)
 
-    def _checked(
-        self, task: Rendered, move: Move, scene: Scene, line: Line, seed: int, cancelled: Callable[[], bool]
-    ) -> Iterator[str | _Stopped]:
-        """Sentences that passed the guard, then maybe one _Stopped with the reason the rest was dropped."""
-        lang = scene.state.setup.lang
-        guard = self._guard(move, scene, line)
-        request = ChatRequest(
-            (Message("system", self._prompts.render("speak.system", lang).text), Message("user", task.text)),
-            max_tokens=MAX_NEW_TOKENS,
-            seed=seed,
-            timeout=self._timeout,
-        )
+    def _checked(self, attempt: _Attempt, cancelled: Callable[[], bool]) -> Iterator[str]:
+        """Sentences that passed the guard. `attempt.refusal` says why no more follow, where it was not the end."""
+        task = attempt.task
         said: list[str] = []
-        deadline = time.monotonic() + self._timeout
-        stream: Iterator[str] = iter(())
+        for sentence in self._sentences(attempt, cancelled):
+            refused = task.guard.refuse(sentence, said)
+            if refused is Refusal.EMPTY:
+                continue
+            if refused is not None:
+                attempt.refusal = refused.value
+                return
+            said.append(sentence)
+            yield sentence
+            if len(said) >= (MAX_SENTENCES if task.asks else 1) or task.guard.asks_something(sentence):
+                return
+
+    def _sentences(self, attempt: _Attempt, cancelled: Callable[[], bool]) -> Iterator[str]:
+        """What the model says. A prompt that turns out too long (tokens are estimated) is sent again with half the history."""
+        deadline = time.monotonic() + (self._timeout if attempt.task.asks else min(self._timeout, LEAD_SECONDS))
         try:
-            stream = self._engine.stream(request, cancelled)
-            for sentence in whole_sentences(stream, lambda: time.monotonic() > deadline):
-                refused = guard.refuse(sentence, said)
-                if refused is Refusal.EMPTY:
-                    continue
-                if refused is not None:
-                    yield _Stopped(refused.value)
-                    return
-                said.append(sentence)
-                yield sentence
-                if len(said) >= MAX_SENTENCES or guard.asks_something(sentence):
-                    return
+            try:
+                yield from self._streamed(attempt, 1.0, cancelled, deadline)
+            except ContextOverflow:
+                yield from self._streamed(attempt, 0.5, cancelled, deadline)
         except Exception as error:  # whatever a model does, the authored question is still there to be asked
             if not isinstance(error, EngineError):
                 log.exception("%s failed while speaking", self.name)
-            yield _Stopped(f"engine: {type(error).__name__}")
+            attempt.refusal = f"engine: {type(error).__name__}"
+
+    def _streamed(
+        self, attempt: _Attempt, share: float, cancelled: Callable[[], bool], deadline: float
+    ) -> Generator[str, None, None]:
+        task = attempt.task
+        budget = Budget(self._engine.info.context_tokens, MAX_NEW_TOKENS, share)
+        brief = self._briefing.brief(task, attempt.move, attempt.scene, budget)
+        attempt.passages = brief.passages
+        request = ChatRequest(
+            brief.messages,
+            max_tokens=MAX_NEW_TOKENS if task.asks else MAX_LEAD_TOKENS,
+            seed=attempt.seed,
+            timeout=max(0.0, deadline - time.monotonic()),
+        )
+        stream = self._engine.stream(request, cancelled)
+        try:
+            yield from whole_sentences(stream, lambda text: time.monotonic() > deadline or task.guard.is_hopeless(text))
         finally:
             close = getattr(stream, "close", None)
             if close is not None:
                 close()
 
-    def _task(self, move: Move, scene: Scene, line: Line) -> Rendered:
-        lang = scene.state.setup.lang
-        if move.kind is TurnKind.ASK:
-            return self._prompts.render("speak.ask", lang, question=line.body)
-        if move.kind is TurnKind.CLARIFY:
-            asked = self._wording.wordings(move, scene)[0]
-            return self._prompts.render("speak.clarify", lang, question=asked, rephrasing=self._wording.rephrasing(move, scene))
-        passages = "\n".join(f"- {hit.passage.text}" for hit in scene.passages) or "-"
-        prompt = "speak.follow-up" if scene.follows_on(move) else "speak.follow-up.other"
-        return self._prompts.render(prompt, lang, answer=scene.answer[-1500:], passages=passages, probe=line.body)
 
-    def _guard(self, move: Move, scene: Scene, line: Line) -> Guard:
-        question = scene.question(move)
-        if question is None:
-            return Guard(scene.state.setup.lang)
-        lang = scene.state.setup.lang
-        thread = scene.state.thread
-        assessment = thread.assessment if thread and thread.question_id == question.id else None
-        covered = [p.point_id for p in assessment.points if p.verdict is Verdict.COVERED] if assessment else []
-        wordings = self._wording.wordings(move, scene)
-        authored = "\n".join((*question.text.both(), *wordings, line.text))
-        asks = wordings if move.kind in (TurnKind.ASK, TurnKind.CLARIFY) else ()
-        recent = scene.recent if move.kind is not TurnKind.CLARIFY else ()
-        return Guard(lang, hidden_points(question, covered), authored, scene.answer, recent, asks)
+@dataclass(slots=True)
+class _Attempt:
+    """One try at saying something with a model. `refusal` and `passages` are filled in while it speaks."""
+
+    task: Task
+    move: Move
+    scene: Scene
+    seed: int
+    refusal: str | None = None
+    passages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Stopped:
-    reason: str
-
-
-def whole_sentences(stream: Iterator[str], late: Callable[[], bool] = lambda: False) -> Iterator[str]:
-    """Complete sentences of a text that comes in pieces; the unfinished rest comes last. Stops asking when `late()`."""
+def whole_sentences(stream: Iterator[str], enough: Callable[[str], bool] = lambda text: False) -> Iterator[str]:  # noqa: ARG005
+    """Complete sentences of a text that comes in pieces; the unfinished rest comes last. Asks for no more once the unfinished
+    part is `enough`."""
     text = ""
     for piece in stream:
         text += piece
@@ -181,10 +177,11 @@ def whole_sentences(stream: Iterator[str], late: Callable[[], bool] = lambda: Fa
             yield text[start:end]
         if len(spans) > 1:
             text = text[spans[-1][0] :]
-        if late():
+        if enough(text):
             break
     yield from (text[start:end] for start, end in sentences(text))
 
 
-def _spaced(before: str, after: str) -> str:
-    return after if not before or ord(before[-1]) > 0x2E80 else f" {after}"
+def _spaced(said: Sequence[str], following: str) -> str:
+    """The text as it follows what was said: with a blank, unless that ended in Chinese."""
+    return following if not said or ord(said[-1][-1]) > 0x2E80 else f" {following}"

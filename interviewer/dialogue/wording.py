@@ -1,6 +1,7 @@
 """How the built-in interviewer says a move: the bank's own words, led in by varied phrases from `prompts/say.*`.
 
-The same move, seed and recent turns always give the same words. Knows no model.
+Where a phrase has variants for the persona (`say.….friendly`), those are said. The same move, seed and recent turns always
+give the same words. Knows no model.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from interviewer.dialogue.policy import Move
-from interviewer.dialogue.state import EndOfQuestion, State, heard_points, just_touched
+from interviewer.dialogue.state import EndOfInterview, EndOfQuestion, State, heard_points, just_touched
 from interviewer.domain.questions import Bank, Hit, Lang, Question
 from interviewer.domain.text import CJK_RUN
-from interviewer.domain.transcript import TurnKind
+from interviewer.domain.transcript import Turn, TurnKind
 from interviewer.prompting import PromptBook, Rendered
 
 BUILTIN = "built-in"
@@ -25,13 +27,16 @@ _LEADS = {
     EndOfQuestion.OFF_TRACK: "say.lead.off-track",
     EndOfQuestion.UNGRADED: "say.lead.ungraded",
 }
+#: What brings the candidate back after a redirection, by its reason.
+_BACK = {TurnKind.SILENCE.value: "say.redirect.start", TurnKind.SMALL_TALK.value: "say.redirect.back"}
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What a speaker may look at: the state, the bank, the candidate's last words, and what was said lately.
 
-    `recent` are the interviewer's last utterances, newest last. `turn_number` is the number the new turn will get.
+    `recent` are the interviewer's last utterances, newest last; `turns` is all that was said. `turn_number` is the number the
+    new turn will get.
     """
 
     state: State
@@ -40,6 +45,7 @@ class Scene:
     answer: str = ""
     recent: tuple[str, ...] = ()
     passages: tuple[Hit, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
     def question(self, move: Move) -> Question | None:
         return self.bank.get(move.question_id) if move.question_id else None
@@ -89,9 +95,7 @@ class Wording:
             return Line("", said.text, said.label)
         if move.kind is TurnKind.REDIRECT:
             return self._redirect(move, scene)
-        reason = (move.detail or "done").split("/")[0]
-        said = self._say(f"say.close.{reason}", scene)
-        return Line("", said.text, said.label)
+        return self._closing(move, scene)
 
     def rephrasing(self, move: Move, scene: Scene) -> str:
         """Another wording of what is under discussion; the same one when there is no other."""
@@ -112,10 +116,19 @@ class Wording:
         setup = scene.state.setup
         there = sum(not setup.topics or question.topic in setup.topics for question in scene.bank)
         count = _counted(min(setup.questions, there), "道题", "question", setup.lang)
-        said = self._say(f"say.open.{setup.mode}", scene, topics=self._topics(scene), count=count)
-        minutes = _counted(setup.minutes, "分钟", "minute", setup.lang)
-        time = self._say("say.open.time", scene, minutes=minutes).text if setup.minutes else ""
-        return Line(said.text, time, said.label)
+        greeting = self._say("say.open.greeting", scene)
+        facts = [self._say("say.open.company", scene, company=setup.company).text] if setup.company else []
+        facts.append(self._say(f"say.open.{setup.mode}", scene, topics=self._topics(scene), count=count).text)
+        if setup.minutes:
+            facts.append(self._say("say.open.time", scene, minutes=_counted(setup.minutes, "分钟", "minute", setup.lang)).text)
+        return Line(greeting.text, reduce(_join, facts), greeting.label)
+
+    def _closing(self, move: Move, scene: Scene) -> Line:
+        reason = (move.detail or EndOfInterview.DONE.value).split("/")[0]
+        thanks = self._say(f"say.close.{reason}", scene)
+        cut_short = reason == EndOfInterview.ASKED_TO_STOP.value
+        report = self._say("say.close.report.partial" if cut_short else "say.close.report", scene)
+        return Line(thanks.text, report.text, thanks.label)
 
     def _topics(self, scene: Scene) -> str:
         """The topics as a phrase inside a sentence."""
@@ -172,18 +185,23 @@ class Wording:
 
     def _redirect(self, move: Move, scene: Scene) -> Line:
         reason = "clarify" if move.detail == "clarify-request" else move.detail
+        said = self._say(f"say.redirect.{reason}", scene)
         if reason == "off-topic":
-            said = self._say("say.redirect.off-topic", scene, question=self._question_text(move, scene))
-        else:
-            said = self._say(f"say.redirect.{reason}", scene)
-        return Line("", said.text, said.label)
+            back = self._say("say.redirect.question", scene, question=self._question_text(move, scene)).text
+        elif reason in _BACK:
+            back = self._say(_BACK[reason], scene).text
+        else:  # the rules of the interview, said as they are
+            return Line("", said.text, said.label)
+        return Line(said.text, back, said.label)
 
     def _say(self, prompt_id: str, scene: Scene, **values: object) -> Rendered:
         """A variant that was not heard lately, in an order fixed by the interview's seed and the turn."""
-        lang = scene.state.setup.lang
-        count = self._prompts.count(prompt_id, lang)
-        first = _pick(f"{scene.state.setup.seed}/{scene.turn_number}/{prompt_id}", count)
-        variants = [self._prompts.render(prompt_id, lang, (first + i) % count, **values) for i in range(count)]
+        setup = scene.state.setup
+        styled = f"{prompt_id}.{setup.persona}"
+        prompt_id = styled if styled in self._prompts else prompt_id
+        count = self._prompts.count(prompt_id, setup.lang)
+        first = _pick(f"{setup.seed}/{scene.turn_number}/{prompt_id}", count)
+        variants = [self._prompts.render(prompt_id, setup.lang, (first + i) % count, **values) for i in range(count)]
         return min(variants, key=lambda said: _last_heard(said.text, scene.recent))
 
 

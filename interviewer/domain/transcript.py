@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -107,6 +108,17 @@ def active_seconds(since: datetime | None, until: datetime) -> float:
 
 Mode = Literal["practice", "real"]
 SessionStatus = Literal["running", "finished"]
+Persona = Literal["neutral", "friendly", "demanding"]
+PERSONAS: tuple[Persona, ...] = ("neutral", "friendly", "demanding")
+#: Characters of a company's name that are kept.
+LONGEST_COMPANY = 60
+_NOT_IN_NAMES = re.compile(r"[^\w\s.,&'’()（）·+-]|_")
+
+
+def company_name(text: str) -> str:
+    """What a person typed as a company's name, on one line, without marks that names don't have, and not too long.
+    It is read out and stands in a model's instructions, so it must stay a name."""
+    return " ".join(_NOT_IN_NAMES.sub(" ", text).split())[:LONGEST_COMPANY].strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,7 @@ class Setup:
     """What the person chose. `minutes` 0 means no time limit; no topics means all of them.
 
     `level` 1–3 is where the interview starts; with `adaptive` it moves with the answers. `seed` fixes every choice.
+    `persona` and `company` (a name from `company_name`, or nothing) colour how things are said, never what is asked or graded.
     """
 
     lang: Lang = "zh"
@@ -125,6 +138,8 @@ class Setup:
     adaptive: bool = True
     follow_ups: int = 2
     seed: int = 0
+    persona: Persona = "neutral"
+    company: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import gradio as gr
 
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import LANGS, Bank
-from interviewer.domain.transcript import Setup
+from interviewer.domain.transcript import LONGEST_COMPANY, PERSONAS, Persona, Setup, company_name
 from interviewer.ui.html import render
 from interviewer.ui.room_view import who_speaks
 from interviewer.ui.words import Words
@@ -98,6 +98,13 @@ class SetupForm:
         with gr.Accordion(words("more_options"), open=False, elem_id="more"):
             self.adaptive = gr.Checkbox(True, label=words("adaptive"), elem_id="adaptive")
             self.follow_ups = whole_number(0, FOLLOW_UPS_AT_MOST, 2, words("follow_ups"), "follow-ups")
+            self.persona = gr.Radio(
+                [(words(f"persona_{persona}"), persona) for persona in PERSONAS],
+                value=PERSONAS[0], label=words("persona"), info=words("persona_info"), elem_id="persona",
+            )  # fmt: skip
+            self.company = gr.Textbox(
+                label=words("company"), info=words("company_info"), max_length=LONGEST_COMPANY, max_lines=1, elem_id="company"
+            )
         with gr.Accordion(words("add_heading"), open=False, elem_id="add"):
             gr.HTML(f'<p class="aside">{words("add_info")}</p>', apply_default_css=False)
             self.files = gr.File(
@@ -110,7 +117,8 @@ class SetupForm:
         for choice in self.inputs:
             chosen = "true" if choice is self.lang else "Boolean(kept && kept.lang)"
             keep = f"(kept, ...values) => ({{ values, lang: {chosen} }})"
-            choice.input(None, [self.kept, *self.inputs], self.kept, js=keep, **quiet)
+            made = choice.blur if choice is self.company else choice.input  # a text box tells of input before it has it
+            made(None, [self.kept, *self.inputs], self.kept, js=keep, **quiet)
         self.files.upload(
             self._add, [self.files, self.topics, self.questions], [self.files, self.ingested, self.topics, self.pool],
             api_visibility="private",
@@ -118,7 +126,8 @@ class SetupForm:
 
     @property
     def inputs(self) -> list[Any]:
-        return [self.lang, self.mode, self.topics, self.level, self.questions, self.minutes, self.adaptive, self.follow_ups]
+        numbers = [self.level, self.questions, self.minutes, self.adaptive, self.follow_ups]
+        return [self.lang, self.mode, self.topics, *numbers, self.persona, self.company]
 
     def refreshed(self, topics: Sequence[str] | None = None, questions: float = QUESTIONS) -> dict[Any, Any]:
         """What the form shows as of now: a page is built once, while the bank grows and a model gets ready.
@@ -147,6 +156,8 @@ class SetupForm:
             self.minutes: setup.minutes if setup.minutes in MINUTES else 0,
             self.adaptive: setup.adaptive,
             self.follow_ups: setup.follow_ups,
+            self.persona: setup.persona,
+            self.company: setup.company,
         }
 
     def who_html(self) -> str:
@@ -171,7 +182,7 @@ class SetupForm:
 
 def setup_from(*values: Any) -> Setup:
     """The set-up the form's values describe. Values come over HTTP, so anything out of range is brought back into it."""
-    lang, mode, topics, level, questions, minutes, adaptive, follow_ups = values
+    lang, mode, topics, level, questions, minutes, adaptive, follow_ups, persona, company = values
     return Setup(
         lang="en" if lang == "en" else "zh",
         mode="real" if mode == "real" else "practice",
@@ -181,7 +192,13 @@ def setup_from(*values: Any) -> Setup:
         minutes=_within(minutes, 0, max(MINUTES), 0),
         adaptive=bool(adaptive),
         follow_ups=_within(follow_ups, 0, FOLLOW_UPS_AT_MOST, 2),
+        persona=_persona(persona),
+        company=company_name(company) if isinstance(company, str) else "",
     )
+
+
+def _persona(value: Any) -> Persona:
+    return next((persona for persona in PERSONAS if persona == value), PERSONAS[0])
 
 
 def _within(value: Any, low: int, high: int, default: int) -> int:
