@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -33,6 +34,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tokens", type=int, default=24, metavar="N", help="tokens to decode at a time (default: 24)")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="how often each is measured (default: 3)")
     parser.add_argument("--weights", choices=tuple(BYTES), help="default: what the engine would choose here")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="count this process's processor time: for a CPU shared with others, with OMP_NUM_THREADS=1",
+    )
 
 
 def run(args: Namespace, progress: Progress) -> Result:
@@ -49,7 +55,7 @@ def run(args: Namespace, progress: Progress) -> Result:
     progress(f"making a model of the shape {args.shape} with random weights")
     built = build(shape, args.weights)
     progress(built.why)
-    bench = Bench(built, shape, args.repeats, progress)
+    bench = Bench(built, shape, args.repeats, progress, time.process_time if args.cpu_time else time.perf_counter)
     talk = [ids_of(text, shape) for text in conversation(bank, prompts, args.turns)]
     with_all = bench.first_tokens(talk)
     decode = bench.decoding(talk[0], args.tokens)
@@ -127,7 +133,12 @@ def _result(
         ),
         charts=(Chart("Time to the first token by turn, s", bars, None),),
         sections=(Section("What this is", _ABOUT),),
-        made_by={"model": f"random weights, shape {args.shape}", "weights": why, "seed": 0},
+        made_by={
+            "model": f"random weights, shape {args.shape}",
+            "weights": why,
+            "seed": 0,
+            "clock": "processor time" if args.cpu_time else "wall clock",
+        },
         variant=args.shape,
     )
 
@@ -137,8 +148,8 @@ _ABOUT = (
     "A model with random weights takes as long as a real one of its shape. Seconds depend on the machine and on what else runs "
     "there; ratios are of things measured by turns in this run, each the median of its repeats. Tokens are those of a stand-in "
     "tokenizer on the real prompts.\n\n"
-    "\"transformers' generate\" is what its text-generation pipeline calls, on the same model with the same weights. The "
-    "bandwidth's limit is what decoding could reach if reading every weight once per token, in the format it is read in, were all "
-    "there is to do. JSON is timed as if the model wrote a perfect reply and nothing else, its last tokens by the pace of the "
-    "first; a real one may have to be asked twice. The grader asks more than JSON does: by letter too, in both orders."
+    '"transformers\' generate" is what its text-generation pipeline calls, on the same model with the same weights. The '
+    "bandwidth's limit is what decoding could reach if reading every weight once per token, in the format it is read in, were "
+    "all there is to do. JSON is timed as if the model wrote a perfect reply and nothing else, its last tokens by the pace of "
+    "the first; a real one may have to be asked twice. The grader asks more than JSON does: by letter too, in both orders."
 )

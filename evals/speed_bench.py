@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from evals.speed_models import POINTS, Built, Shape, ids_of, tokens_of
+from interviewer.engines import attention
 from interviewer.engines.choices import plan_rows
 from interviewer.engines.decoding import CausalDecoder
 from interviewer.engines.prefixes import cache_bytes
@@ -30,6 +32,8 @@ PREFIX_BYTES = 1024 * MIB
 AT_ONCE = 4
 #: Tokens of a JSON reply that are really written; the time of the rest follows from theirs.
 _JSON_TOKENS = 24
+#: Tells seconds: of the day, or those this process had a processor for.
+Clock = Callable[[], float]
 _GREEDY = Sampling(temperature=0.0, top_p=1.0, seed=0)
 
 
@@ -60,20 +64,19 @@ class Judging:
 
 
 class Bench:
-    """Runs one model."""
+    """Runs one model. `clock` tells seconds from anywhere."""
 
-    def __init__(self, built: Built, shape: Shape, repeats: int, progress: Progress) -> None:
+    def __init__(self, built: Built, shape: Shape, repeats: int, progress: Progress, clock: Clock = time.perf_counter) -> None:
         self.model = built.model
         self.int8 = built.int8
         self.shape = shape
         self._repeats = repeats
+        self._clock = clock
         self._progress = progress
         self.weights = sum(p.numel() * p.element_size() for p in built.model.parameters())  # tied ones come once
         self.kept = 0
         self._proved = self._new(0)
-        started = time.perf_counter()
-        warm_up(self._proved, built.model)  # libraries set themselves up at the first passes
-        self.warm_up = time.perf_counter() - started
+        self.warm_up = self._seconds(lambda: warm_up(self._proved, built.model))  # libraries set themselves up meanwhile
 
     @property
     def shortcuts(self) -> tuple[bool, int]:
@@ -106,7 +109,9 @@ class Bench:
             self._progress(f"decoding: {number + 1} of {self._repeats}")
             ours, own = (1 / _step(self._times_of_decoder(decoder, prompt, tokens)) for decoder in kept)
             plain = 1 / _step(self._times_of_generate(prompt, tokens))
-            rates.append((ours, own, plain, self._rate_at_once(kept[0], prompt, tokens), bandwidth(self.model.device)))
+            rates.append(
+                (ours, own, plain, self._rate_at_once(kept[0], prompt, tokens), bandwidth(self.model.device, self._clock))
+            )
             self._progress(
                 "  {:.2f} tokens/s here ({:.2f} unquantised), {:.2f} by generate, {:.2f} in all of {}".format(
                     *rates[-1][:4], AT_ONCE
@@ -129,10 +134,10 @@ class Bench:
             self._progress(f"judging {POINTS} points: {number + 1} of {self._repeats}")
             taken.append(
                 (
-                    _seconds(lambda: self.decoder().log_probabilities(everything, _on)),
-                    _seconds(lambda: self.decoder().log_probabilities(fewer, _on)),
-                    _whole(lambda: self._times_of_decoder(self.decoder(), prompt, min(_JSON_TOKENS, written)), written),
-                    _whole(lambda: self._times_of_generate(prompt, min(_JSON_TOKENS, written)), written),
+                    self._seconds(lambda: self.decoder().log_probabilities(everything, _on)),
+                    self._seconds(lambda: self.decoder().log_probabilities(fewer, _on)),
+                    self._whole(lambda: self._times_of_decoder(self.decoder(), prompt, min(_JSON_TOKENS, written)), written),
+                    self._whole(lambda: self._times_of_generate(prompt, min(_JSON_TOKENS, written)), written),
                 )
             )
             self._progress(
@@ -153,20 +158,37 @@ class Bench:
         return [row for text in endings for row in plan_rows(tuple(ids_of(text, self.shape)), choices)[0]]
 
     def _first(self, decoder: CausalDecoder, prompt: Sequence[int]) -> float:
-        return _seconds(lambda: next(iter(decoder.generate(prompt, 1, _GREEDY, _on))))
+        return self._seconds(lambda: next(iter(decoder.generate(prompt, 1, _GREEDY, _on))))
 
     def _times_of_decoder(self, decoder: CausalDecoder, prompt: Sequence[int], tokens: int) -> list[float]:
-        return [time.perf_counter() for _ in decoder.generate(prompt, tokens, _GREEDY, _on)]
+        return [self._clock() for _ in decoder.generate(prompt, tokens, _GREEDY, _on)]
 
     def _times_of_generate(self, prompt: Sequence[int], tokens: int) -> list[float]:
         import torch
 
         ids = torch.tensor([prompt], device=self.model.device)
-        streamer = _Clock()
-        self.model.generate(
-            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=tokens, pad_token_id=0, streamer=streamer
-        )
+        streamer = _Streamer(self._clock)
+        with attention.plain(self.model):
+            self.model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                do_sample=False,
+                max_new_tokens=tokens,
+                pad_token_id=0,
+                streamer=streamer,
+            )
         return streamer.times[1:]  # the first call brings the prompt
+
+    def _whole(self, work: Callable[[], Sequence[float]], tokens: int) -> float:
+        """Seconds for so many tokens, of which `work` writes the first and tells when each came."""
+        started = self._clock()
+        times = work()
+        return times[0] - started + (tokens - 1) * (times[-1] - times[0]) / (len(times) - 1)
+
+    def _seconds(self, work: Callable[[], object]) -> float:
+        started = self._clock()
+        work()
+        return self._clock() - started
 
     def _rate_at_once(self, decoder: CausalDecoder, prompt: Sequence[int], tokens: int) -> float:
         """Tokens a second of several conversations together, from when all have begun until the first ends."""
@@ -185,25 +207,32 @@ class Bench:
         return sum(begun < at <= ended for t in times for at in t) / (ended - begun)
 
 
-class _Clock:
+class _Streamer:
     """Notes when tokens come."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.times: list[float] = []
+        self._clock = clock
 
     def put(self, _: Any) -> None:
-        self.times.append(time.perf_counter())
+        self.times.append(self._clock())
 
     def end(self) -> None:
         pass
 
 
-def bandwidth(device: Any) -> float:
+def bandwidth(device: Any, clock: Clock) -> float:
     """Bytes a second that can be read from memory: the best of a few sums over 256 MiB, more than caches hold."""
     import torch
 
     block = torch.ones(64 * MIB, dtype=torch.float32, device=device)
-    return block.nbytes / min(_seconds(lambda: float(block.sum())) for _ in range(5))
+
+    def once() -> float:
+        started = clock()
+        float(block.sum())
+        return clock() - started
+
+    return block.nbytes / min(once() for _ in range(5))
 
 
 def _on() -> bool:
@@ -212,20 +241,7 @@ def _on() -> bool:
 
 def _step(times: Sequence[float]) -> float:
     """Seconds from one token to the next: half of them took longer."""
-    return _median(after - before for before, after in zip(times, times[1:], strict=False))
-
-
-def _whole(work: Callable[[], Sequence[float]], tokens: int) -> float:
-    """Seconds for so many tokens, of which `work` writes the first and tells when each came."""
-    started = time.perf_counter()
-    times = work()
-    return times[0] - started + (tokens - 1) * (times[-1] - times[0]) / (len(times) - 1)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    return _median(after - before for before, after in pairwise(times))
 
 
 def _median(values: Any) -> float:

@@ -52,9 +52,7 @@ class CausalDecoder:
     can do, and until then both are off.
     """
 
-    def __init__(
-        self, model: Any, stop_tokens: frozenset[int], prefix_bytes: int = 0, int8: Int8Weights | None = None
-    ) -> None:
+    def __init__(self, model: Any, stop_tokens: frozenset[int], prefix_bytes: int = 0, int8: Int8Weights | None = None) -> None:
         self._model = model
         on_cpu = model.device.type == "cpu"
         self._block = PREFILL_TOKENS if on_cpu else ACCELERATED_PREFILL_TOKENS
@@ -189,9 +187,7 @@ class CausalDecoder:
 
         return DynamicCache(config=self._model.config)
 
-    def _read(
-        self, tokens: Sequence[int], reusable: int, go_on: GoOn, wanted: bool = True
-    ) -> tuple[Any, torch.Tensor | None]:
+    def _read(self, tokens: Sequence[int], reusable: int, go_on: GoOn, wanted: bool = True) -> tuple[Any, torch.Tensor | None]:
         """A cache of all `tokens` and, if wanted, the logits after the last, as `_prefill` gives them. At most `reusable`
         tokens come from what was read before."""
         cache, done, parting = self.prefixes.take(tokens, reusable)
@@ -265,7 +261,5 @@ class CausalDecoder:
                 logits = ragged.step(self._model, [step.token for step in steps], [step.cache for step in steps])
             else:
                 ids = torch.tensor([[steps[0].token]], device=self._model.device)
-                logits = self._model(
-                    input_ids=ids, past_key_values=steps[0].cache, use_cache=True, logits_to_keep=1
-                ).logits
+                logits = self._model(input_ids=ids, past_key_values=steps[0].cache, use_cache=True, logits_to_keep=1).logits
             return list(logits[:, -1].to("cpu", torch.float32))

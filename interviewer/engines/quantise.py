@@ -1,8 +1,8 @@
 """Eight-bit copies of a model's weight matrices, for writing one token at a time.
 
 A step of decoding reads every weight once for a row or a few, so it takes as long as reading them does: half the bytes, half
-the time, or nearly. Reading a prompt takes arithmetic instead, which gains nothing by it, so the original weights stay for that.
-Knows linear layers and rows; nothing of prompts or caches. Which processor gains by it is `processor`'s to find out.
+the time, or nearly. Reading a prompt takes arithmetic instead, which gains nothing by it, so the original weights stay
+for that. Knows linear layers and rows; nothing of prompts or caches. Which processor gains by it is `processor`'s to find out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which token comes next, given the scores of all: temperature, top-k, top-p, a penalty on repeating, a seed.
 
-Knows numbers and token ids; runs no model. Draws from a generator of its own: the same seed gives the same tokens whatever other
-threads do.
+Knows numbers and token ids; runs no model. Draws from a generator of its own: the same seed gives the same tokens whatever
+other threads do.
 """
 
 from __future__ import annotations

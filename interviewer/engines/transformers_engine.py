@@ -16,8 +16,8 @@ from interviewer.engines.choices import Spot, normalised, plan_rows
 from interviewer.engines.decoding import CausalDecoder
 from interviewer.engines.json_reply import ask_for_json
 from interviewer.engines.locate import ModelFolder, find_model
-from interviewer.engines.rendering import Renderer
 from interviewer.engines.quantise import Int8Weights
+from interviewer.engines.rendering import Renderer
 from interviewer.engines.rows import Row
 from interviewer.engines.sampling import Sampling
 from interviewer.engines.streams import Deadline, Detokenizer, visible
@@ -36,9 +36,11 @@ class TransformersEngine:
     Raises EngineUnavailable with one clear line when it can't.
 
     `dtype` and `device_map` are transformers' own and override what the hardware suggests; `int8`, for bfloat16 on a CPU, says
-    whether tokens are written with eight-bit weights, which the processor's own speed decides otherwise. `prefix_bytes` bounds the memory
-    for what was read of earlier prompts, so that it need not be read again: by default a sixteenth of what is free once the
-    model is loaded, at most 4 GiB; 0 keeps nothing. It changes how soon a reply comes, never the reply.
+    whether tokens are written with eight-bit weights, which the processor's own speed decides otherwise.
+
+    `prefix_bytes` bounds the memory for what was read of earlier prompts, so that it need not be read again: by default a
+    sixteenth of what is free once the model is loaded, at most 4 GiB; 0 keeps nothing. It changes how soon a reply comes,
+    never the reply.
     """
 
     def __init__(
