@@ -183,6 +183,22 @@ def test_a_pass_that_fails_fails_for_all_in_it_and_for_no_other() -> None:
         assert floor.together(seat, 5) == 5
 
 
+def test_whoever_is_interrupted_in_the_queue_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    floor: Floor[int, int] = Floor(list)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(floor._changed, "wait_for", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            floor.alone(lambda: 1)
+        with floor.seat() as seat, pytest.raises(KeyboardInterrupt):
+            floor.together(seat, 1)
+    assert not floor._queue
+    assert floor.alone(lambda: 2) == 2
+
+
 # ---------------------------------------------------------------- choices as one flat tree
 
 

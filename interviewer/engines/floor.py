@@ -66,30 +66,34 @@ class Floor(Generic[S, R]):
     def alone(self, work: Callable[[], T]) -> T:
         """What `work` returns, run when its turn has come and nothing else runs."""
         ticket: _Ticket[S, R] = _Ticket()
-        with self._changed:
-            self._queue.append(ticket)
-            self._changed.wait_for(lambda: self._queue[0] is ticket)
         try:
+            with self._changed:
+                self._queue.append(ticket)
+                self._changed.wait_for(lambda: self._queue[0] is ticket)
             return work()
-        finally:
+        finally:  # whatever interrupts it, even while it waits: nobody must be left standing behind
             self._leave([ticket])
 
     def together(self, seat: Seat, step: S) -> R:
         """The step's result, from a pass of its own or with others."""
         ticket: _Ticket[S, R] = _Ticket(seat, step)
-        with self._changed:
-            if seat.answered is not None:
-                seat.pause, seat.answered = time.monotonic() - seat.answered, None
-            if seat not in self._seats:
-                self._seats.append(seat)
-            self._queue.append(ticket)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: ticket.done or self._queue[0] is ticket)
+        try:
+            with self._changed:
+                if seat.answered is not None:
+                    seat.pause, seat.answered = time.monotonic() - seat.answered, None
+                if seat not in self._seats:
+                    self._seats.append(seat)
+                self._queue.append(ticket)
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: ticket.done or self._queue[0] is ticket)
+                if not ticket.done:
+                    self._wait_for_others()
+                    batch = [waiting for waiting in self._queue if waiting.step is not None][: self.most]
             if not ticket.done:
-                self._wait_for_others()
-                batch = [waiting for waiting in self._queue if waiting.step is not None][: self.most]
-        if not ticket.done:
-            self._lead(batch)
+                self._lead(batch)
+        finally:
+            if not ticket.done:  # interrupted while it waited
+                self._leave([ticket])
         if ticket.error is not None:
             raise ticket.error
         assert ticket.result is not None
@@ -125,7 +129,8 @@ class Floor(Generic[S, R]):
     def _leave(self, batch: Sequence[_Ticket[S, R]]) -> None:
         with self._changed:
             for ticket in batch:
-                self._queue.remove(ticket)
+                if ticket in self._queue:
+                    self._queue.remove(ticket)
                 ticket.done = True
                 if ticket.seat is not None:
                     ticket.seat.answered = time.monotonic()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: Rows up to which torch's kernel works on all at once, each as if alone. (Five took 2.6 times as long as four, and longer
 #: than in bfloat16: one core of an AMD EPYC with AVX-512, torch 2.13.)
 MOST_ROWS = 4
+#: Outputs whose weights are rounded at a time.
+_AT_A_TIME = 4096
 
 
 class Int8Weights:
@@ -30,7 +32,8 @@ class Int8Weights:
 
         self._on = False
         self.size = 0
-        for layer in model.modules():
+        layers: list[Any] = list(model.modules())
+        for layer in layers:
             if type(layer) is torch.nn.Linear:
                 packed, scales = quantised(layer.weight.detach())
                 self.size += packed.nbytes + scales.nbytes
@@ -70,7 +73,7 @@ def quantised(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         scales = (weight.abs().amax(1).float() / 127).clamp_min(1e-12).to(weight.dtype)
         # By the scale as it is stored, in pieces: a float32 copy of a whole output layer would take more than the model.
         packed = torch.empty(weight.shape, dtype=torch.int8)
-        for rows in torch.arange(len(weight)).split(4096):
-            block = slice(int(rows[0]), int(rows[-1]) + 1)
+        for start in range(0, len(weight), _AT_A_TIME):
+            block = slice(start, start + _AT_A_TIME)
             packed[block] = (weight[block].float() / scales[block, None].float()).round().clamp(-127, 127).to(torch.int8)
         return packed, scales
