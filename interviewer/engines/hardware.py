@@ -103,13 +103,14 @@ def plan(parameters: int, hardware: Hardware, speeds: Callable[[], processor.Spe
             return Plan(dtype, {"": "mps"}, f"{dtype} on {hardware.name} ({_gib(need)} of {_gib(hardware.free)} free)")
     else:
         order: list[processor.Weights] = ["float32", "bfloat16"]
+        praise = "as a rule the fastest"
         if speeds is not None and parameters >= _SMALL:
-            order = speeds().best_first
+            order, praise = speeds().best_first, "fastest here"
         for kind in order:
             need = _room(parameters * processor.BYTES[kind])
             if need <= hardware.free:
                 sooner = _room(parameters * processor.BYTES[order[0]])
-                reason = "fastest here" if kind == order[0] else f"{order[0]} would need {_gib(sooner)}"
+                reason = praise if kind == order[0] else f"{order[0]} would need {_gib(sooner)}"
                 why = f"{kind} on the CPU, {reason} ({_gib(need)} of {_gib(hardware.free)} free)"
                 return Plan("float32" if kind == "float32" else "bfloat16", {"": "cpu"}, why, kind == "bfloat16+int8")
         need = _room(parameters * min(processor.BYTES.values()))

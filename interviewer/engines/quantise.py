@@ -32,12 +32,11 @@ class Int8Weights:
 
         self._on = False
         self.size = 0
-        layers: list[Any] = list(model.modules())
+        layers: list[Any] = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
         for layer in layers:
-            if type(layer) is torch.nn.Linear:
-                packed, scales = quantised(layer.weight.detach())
-                self.size += packed.nbytes + scales.nbytes
-                layer.forward = self._forward(layer, packed, scales)
+            packed, scales = quantised(layer.weight.detach())
+            self.size += packed.nbytes + scales.nbytes
+            layer.forward = self._forward(layer, packed, scales)
 
     @contextmanager
     def used(self) -> Iterator[None]:
