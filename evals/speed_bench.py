@@ -191,20 +191,23 @@ class Bench:
         return self._clock() - started
 
     def _rate_at_once(self, decoder: CausalDecoder, prompt: Sequence[int], tokens: int) -> float:
-        """Tokens a second of several conversations together, from when all have begun until the first ends."""
-        times: list[list[float]] = [[] for _ in range(AT_ONCE)]
-        texts = [[*prompt, number] for number in range(AT_ONCE)]  # no two alike
+        """Tokens a second of several conversations together, once each has its first."""
+        begun: list[float] = []
+        ended: list[float] = []
+        all_begun = threading.Barrier(AT_ONCE, action=lambda: begun.append(self._clock()))
 
         def write(number: int) -> None:
-            times[number] = self._times_of_decoder(decoder, texts[number], tokens)
+            for written, _ in enumerate(decoder.generate([*prompt, number], tokens, _GREEDY, _on)):  # no two alike
+                if not written:
+                    all_begun.wait()
+            ended.append(self._clock())
 
         threads = [threading.Thread(target=write, args=(number,)) for number in range(AT_ONCE)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        begun, ended = max(t[0] for t in times), min(t[-1] for t in times)
-        return sum(begun < at <= ended for t in times for at in t) / (ended - begun)
+        return AT_ONCE * (tokens - 1) / (max(ended) - begun[0])
 
 
 class _Streamer:
