@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from interviewer.domain.questions import Bank, Question
+    from interviewer.engines.quantise import Int8Weights
     from interviewer.prompting import PromptBook
 
 #: Key points of the answer that is judged.
@@ -45,12 +46,22 @@ SHAPES = {
 }
 
 
-def build(shape: Shape, dtype: str | None) -> tuple[Any, str]:
-    """A model with random weights, and why it has its number format. Raises EngineUnavailable when it does not fit."""
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A model with random weights, the eight-bit copies of them if it is to write by those, and why it is built so."""
+
+    model: Any
+    int8: Int8Weights | None
+    why: str
+
+
+def build(shape: Shape, weights: str | None) -> Built:
+    """As the engine would load it, or in the format told. Raises EngineUnavailable when it does not fit."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    from interviewer.engines import hardware
+    from interviewer.engines import hardware, processor
+    from interviewer.engines.quantise import Int8Weights
 
     config = Qwen3Config(
         vocab_size=shape.vocabulary,
@@ -67,13 +78,14 @@ def build(shape: Shape, dtype: str | None) -> tuple[Any, str]:
     )
     with torch.device("meta"):
         parameters = Qwen3ForCausalLM(config).num_parameters()
-    plan = hardware.plan(parameters, hardware.detect())
-    kind: torch.dtype = getattr(torch, dtype or plan.dtype)
+    plan = hardware.plan(parameters, hardware.detect(), processor.measure)
+    told = (weights or "").partition("+")
+    kind: torch.dtype = getattr(torch, told[0] or plan.dtype)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = Qwen3ForCausalLM._from_config(config, dtype=kind).eval()
-    device = hardware.detect().device
-    return model.to(device), "as told" if dtype else plan.why
+        model = Qwen3ForCausalLM._from_config(config, dtype=kind).eval().to(hardware.detect().device)
+    int8 = bool(told[2]) if weights else plan.int8
+    return Built(model, Int8Weights(model) if int8 else None, "as told" if weights else plan.why)
 
 
 # ---------------------------------------------------------------- what is read

@@ -51,15 +51,15 @@ def passes(engine: TransformersEngine) -> Iterator[list[tuple[int, ...]]]:
     """The shapes (rows, tokens) of the forward passes made inside."""
     shapes: list[tuple[int, ...]] = []
     decoder = engine._open()
-    forward = decoder._forward
+    run = decoder._pass
 
-    def noted(ids: torch.Tensor, cache: Any, keep: int) -> torch.Tensor:
+    def noted(ids: torch.Tensor, cache: Any, wanted: torch.Tensor, **named: torch.Tensor) -> torch.Tensor:
         shapes.append(tuple(ids.shape))
-        return forward(ids, cache, keep)
+        return run(ids, cache, wanted, **named)
 
-    decoder._forward = noted  # type: ignore[method-assign]
+    decoder._pass = noted  # type: ignore[method-assign]
     yield shapes
-    decoder._forward = forward  # type: ignore[method-assign]
+    decoder._pass = run  # type: ignore[method-assign]
 
 
 def tokens_in(shapes: list[tuple[int, ...]]) -> int:
@@ -140,6 +140,7 @@ def test_running_out_of_memory_gives_back_what_was_kept(tiny: Path, monkeypatch:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_scoring_batch_is_bounded_with_its_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     engine = TransformersEngine(str(build_model(tmp_path / "model", kind)), prefix_bytes=0)
+    engine._open().flat = False
     together = engine.score_choices(POINTS)
     assert together is not None
     monkeypatch.setattr(decoding, "BATCH_CACHE_BYTES", 1)  # less than one row takes: they still go, one by one
@@ -154,6 +155,7 @@ def test_the_cache_of_a_batch_stays_within_its_bytes(tiny: Path, monkeypatch: py
     monkeypatch.setattr(decoding, "BATCH_CACHE_BYTES", 500_000)
     largest: list[int] = []
     decoder = engine._open()
+    decoder.flat = False
     forward = decoder._forward
 
     def weighed(ids: torch.Tensor, cache: Any, keep: int) -> torch.Tensor:
@@ -245,6 +247,7 @@ def test_every_row_has_its_place_under_a_beginning_it_has(texts: list[list[int]]
 
 def test_endings_that_begin_alike_are_read_once(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = TransformersEngine(str(tiny), prefix_bytes=0)
+    engine._open().flat = False
     asked = ("Does the answer state the whole meaning of this point? ", "Is this point contradicted by the answer? ")
     points = ("scores are divided", "温度", "low rank", "two steps", "beam", "cache")
     request = ChoiceRequest(POINTS.prefix, tuple(a * 2 + p for p in points for a in asked), POINTS.choices)

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from interviewer.domain.errors import EngineError, EngineTimeout, EngineUnavailable
-from interviewer.engines import TransformersEngine, decoding, hardware
+from interviewer.engines import TransformersEngine, decoding, hardware, sampling
 from interviewer.engines.rendering import Renderer
 from interviewer.ports import ChatRequest, ChoiceRequest, Message
 from tests.tiny_models import build_tiny_model
@@ -85,6 +85,7 @@ def test_scores_equal_full_passes_one_by_one(
 
 def test_scores_in_small_batches(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     request = ChoiceRequest(PREFIX, ENDINGS, SEVERAL_TOKENS)
+    monkeypatch.setattr(engine._open(), "flat", False)
     together = engine.score_choices(request)
     monkeypatch.setattr(decoding, "BATCH_TOKENS", 1)
     alone = engine.score_choices(request)
@@ -96,13 +97,13 @@ def test_scores_in_small_batches(engine: TransformersEngine, monkeypatch: pytest
 def test_the_shared_prefix_is_read_once(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = engine._open()
     tokens: list[int] = []
-    forward = decoder._forward
+    run = decoder._pass
 
     def counted(ids: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
         tokens.append(ids.numel())
-        return forward(ids, *rest, **named)
+        return run(ids, *rest, **named)
 
-    monkeypatch.setattr(decoder, "_forward", counted)
+    monkeypatch.setattr(decoder, "_pass", counted)
     engine.score_choices(ChoiceRequest((Message("system", "规则" * 100),), ("a?", "b?", "c?", "d?"), ONE_TOKEN))
     together = sum(tokens)
     tokens.clear()
@@ -186,9 +187,9 @@ def test_a_stop_token_ends_the_reply(copy: Path) -> None:
     engine = TransformersEngine(str(copy))
     greedy = replace(ASK, temperature=0.0)
     whole = said(engine, greedy)
-    sampling = decoding.Sampling(temperature=0.0, top_p=1.0, seed=0)
+    greedy_sampling = sampling.Sampling(temperature=0.0, top_p=1.0, seed=0)
     prompt = engine._renderer.encode(engine._renderer.prompt(ASK.messages))
-    tokens = list(engine._open().generate(prompt, 30, sampling, lambda: True))
+    tokens = list(engine._open().generate(prompt, 30, greedy_sampling, lambda: True))
     config = json.loads((copy / "generation_config.json").read_text())
     config["eos_token_id"] = [config["eos_token_id"], tokens[2]]
     (copy / "generation_config.json").write_text(json.dumps(config))

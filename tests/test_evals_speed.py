@@ -23,7 +23,9 @@ def test_a_run_reports_every_ratio_side_by_side(tmp_path: Path, capsys: pytest.C
         "first_token_turn_2_sooner",
         "decode_vs_plain",
         "decode_vs_bandwidth",
-        "judging_vs_json",
+        "4_at_once_vs_one",
+        "judging_vs_plain_json",
+        "judging_same_questions_vs_plain_json",
         "judging_same_questions_vs_json",
     }
     assert all(value > 0 for value in written["figures"].values())
@@ -34,7 +36,22 @@ def test_a_run_reports_every_ratio_side_by_side(tmp_path: Path, capsys: pytest.C
     memory = dict(tables["Memory, MiB"])
     assert 0 < memory["key-value cache of 1,000 tokens"] == 1000 * 2 * 2 * 128 * 4 / 2**20
     assert 0 < memory["kept of a conversation of 2 turns"] < memory["this process at most"]
+    assert tables["Decoding, tokens/s"][0][0] == "here"
+    judging = {row[0]: row[2] for row in tables["Judging 6 points of one answer"]}
+    assert judging["choices, as graded"] == 0 < judging["JSON, here"] == judging["JSON, transformers' generate"]
+    assert dict(tables["At load"])["choices scored as one flat tree"] == "True"
+    assert written["stamp"]["clock"] == "wall clock"
     assert "decode_vs_plain" in capsys.readouterr().out
+
+
+def test_eight_bit_weights_and_processor_time(tmp_path: Path) -> None:
+    options = ["--turns", "1", "--tokens", "5", "--repeats", "1", "--weights", "bfloat16+int8", "--cpu-time"]
+    assert core.main(["speed", "--shape", "tiny", *options, "--out", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "results.json").read_text())
+    tables = {table["title"]: dict(table["rows"]) for table in written["tables"] if len(table["columns"]) == 2}
+    assert tables["At load"]["conversations written in one pass, at most"] == 4
+    assert 0 < tables["Memory, MiB"]["eight-bit copies"] < tables["Memory, MiB"]["weights"]
+    assert written["stamp"]["clock"] == "processor time"
 
 
 @pytest.mark.parametrize("option", ["--gate", "--update-baseline"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from interviewer.domain.errors import EngineUnavailable
+from interviewer.engines import processor
 
 DeviceKind = Literal["cuda", "mps", "cpu"]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -21,6 +22,8 @@ GIB = 1024**3
 #: Room beside the weights for the KV cache, activations and the loader's buffers: a fifth of the weights, at least 0.5 GiB.
 _HEADROOM, _MIN_HEADROOM = 0.2, GIB // 2
 _BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
+#: Below so many parameters a CPU runs a model in float32 whatever would be faster: it is fast enough, and exact.
+_SMALL = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,15 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to load a model: transformers' `dtype` and `device_map`, and the reason in one line for people."""
+    """How to load a model: transformers' `dtype` and `device_map`, and the reason in one line for people.
+
+    `int8`: with eight-bit copies of its weights, for writing.
+    """
 
     dtype: Dtype
     device_map: str | dict[str, str]
     why: str
+    int8: bool = False
 
 
 def detect() -> Hardware:
@@ -78,11 +85,10 @@ def describe() -> str:
     )
 
 
-def plan(parameters: int, hardware: Hardware) -> Plan:
+def plan(parameters: int, hardware: Hardware, speeds: Callable[[], processor.Speeds] | None = None) -> Plan:
     """Device and format for a model of `parameters` weights. Raises EngineUnavailable when it can't fit, with the sizes.
 
-    On a CPU float32 decodes faster than bfloat16 at one row (7.9 against 10.3 ms for a 46-million-parameter matrix in
-    torch 2.13, measured on two AMX cores), and bfloat16 halves the memory: so float32 where it fits.
+    `speeds` tells what this processor is fastest with; without it, a CPU is taken to be faster the wider the format.
     """
     if hardware.device == "cuda":
         dtype: Dtype = "bfloat16" if hardware.bf16 else "float16"
@@ -96,11 +102,18 @@ def plan(parameters: int, hardware: Hardware) -> Plan:
         if need <= hardware.free:
             return Plan(dtype, {"": "mps"}, f"{dtype} on {hardware.name} ({_gib(need)} of {_gib(hardware.free)} free)")
     else:
-        dtype = "float32" if needed_bytes(parameters, "float32") <= hardware.free else "bfloat16"
-        need = needed_bytes(parameters, dtype)
-        if need <= hardware.free:
-            reason = "fastest here" if dtype == "float32" else f"float32 would need {_gib(needed_bytes(parameters, 'float32'))}"
-            return Plan(dtype, {"": "cpu"}, f"{dtype} on the CPU, {reason} ({_gib(need)} of {_gib(hardware.free)} free)")
+        order: list[processor.Weights] = ["float32", "bfloat16"]
+        praise = "as a rule the fastest"
+        if speeds is not None and parameters >= _SMALL:
+            order, praise = speeds().best_first, "fastest here"
+        for kind in order:
+            need = _room(parameters * processor.BYTES[kind])
+            if need <= hardware.free:
+                sooner = _room(parameters * processor.BYTES[order[0]])
+                reason = praise if kind == order[0] else f"{order[0]} would need {_gib(sooner)}"
+                why = f"{kind} on the CPU, {reason} ({_gib(need)} of {_gib(hardware.free)} free)"
+                return Plan("float32" if kind == "float32" else "bfloat16", {"": "cpu"}, why, kind == "bfloat16+int8")
+        need = _room(parameters * min(processor.BYTES.values()))
     free = hardware.free + (hardware.memory_free if hardware.device == "cuda" else 0)
     raise EngineUnavailable(
         f"the model has {parameters / 1e9:.1f} billion parameters and needs about {_gib(need)}, but {_gib(free)} are free: "
@@ -110,7 +123,10 @@ def plan(parameters: int, hardware: Hardware) -> Plan:
 
 def needed_bytes(parameters: int, dtype: Dtype) -> int:
     """Bytes to run a model: its weights and some room."""
-    weights = parameters * _BYTES[dtype]
+    return _room(parameters * _BYTES[dtype])
+
+
+def _room(weights: int) -> int:
     return weights + max(_MIN_HEADROOM, int(weights * _HEADROOM))
 
 

@@ -71,7 +71,7 @@ class PrefixStore:
         size = cache_bytes(cache)
         if not tokens or size > self._limit:
             return
-        new = _Kept(tuple(tokens), fork(cache, len(tokens)), size, _only_grows(cache))
+        new = _Kept(tuple(tokens), fork(cache, len(tokens)), size, only_grows(cache))
         with self._lock:
             if any(_serves(kept, new) for kept in self._kept):
                 return
@@ -92,7 +92,7 @@ def fork(cache: Any, length: int) -> Any:
     import torch
 
     with torch.inference_mode():
-        if not _only_grows(cache):
+        if not only_grows(cache):
             return copy.deepcopy(cache)
         other = copy.copy(cache)
         other.layers = [copy.copy(layer) for layer in cache.layers]
@@ -108,7 +108,7 @@ def spread(cache: Any, rows: int, length: int) -> Any:
 
     with torch.inference_mode():
         other = fork(cache, length)
-        if _only_grows(other):
+        if only_grows(other):
             for layer in other.layers:
                 if layer.is_initialized:
                     layer.keys, layer.values = layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1)
@@ -140,7 +140,7 @@ def common_length(one: Sequence[int], other: Sequence[int]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def _only_grows(cache: Any) -> bool:
+def only_grows(cache: Any) -> bool:
     """Whether every layer keeps all tokens and makes a new tensor at each step, so that any beginning of it is a cache too."""
     from transformers.cache_utils import DynamicLayer
 

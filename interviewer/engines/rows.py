@@ -39,10 +39,15 @@ class Stem:
         return [*self.rows, *(row for branch in self.branches for row in branch.all_rows)]
 
 
+def shared_by_all(rows: Sequence[Row], chosen: Sequence[int]) -> int:
+    """How many tokens the chosen rows, at least one, begin with alike, short of the first position that is wanted."""
+    first = rows[chosen[0]].tokens
+    return min(min(rows[number].at[0], common_length(first, rows[number].tokens)) for number in chosen)
+
+
 def stem_of(rows: Sequence[Row], chosen: Sequence[int]) -> Stem:
     """What the chosen rows, at least one, have in common, and what is worth sharing beyond it."""
-    first = rows[chosen[0]].tokens
-    stem = Stem(min(min(rows[number].at[0], common_length(first, rows[number].tokens)) for number in chosen))
+    stem = Stem(shared_by_all(rows, chosen))
     by_next: dict[int, list[int]] = {}
     for number in chosen:
         by_next.setdefault(rows[number].tokens[stem.length], []).append(number)

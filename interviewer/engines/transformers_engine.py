@@ -11,15 +11,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from interviewer.domain.errors import ContextOverflow, EngineError, EngineUnavailable
-from interviewer.engines import hardware
+from interviewer.engines import hardware, processor
 from interviewer.engines.choices import Spot, normalised, plan_rows
-from interviewer.engines.decoding import CausalDecoder, Sampling
+from interviewer.engines.decoding import CausalDecoder
 from interviewer.engines.json_reply import ask_for_json
 from interviewer.engines.locate import ModelFolder, find_model
+from interviewer.engines.quantise import Int8Weights
 from interviewer.engines.rendering import Renderer
 from interviewer.engines.rows import Row
+from interviewer.engines.sampling import Sampling
 from interviewer.engines.streams import Deadline, Detokenizer, visible
 from interviewer.engines.thinking import MARKS
+from interviewer.engines.warmup import warm_up
 from interviewer.ports import ChatRequest, ChoiceRequest, EngineInfo, Message
 
 #: Tokenizers without a known limit carry a huge number instead.
@@ -29,11 +32,15 @@ _PREFIX_SHARE, _PREFIX_MOST = 16, 4 * hardware.GIB
 
 
 class TransformersEngine:
-    """Loads the model when made (seconds to minutes). Raises EngineUnavailable with one clear line when it can't.
+    """Loads the model when made (seconds to minutes) and runs it once, so that the first reply comes as soon as any other.
+    Raises EngineUnavailable with one clear line when it can't.
 
-    `dtype` and `device_map` are transformers' own and override what the hardware suggests. `prefix_bytes` bounds the memory
-    for what was read of earlier prompts, so that it need not be read again: by default a sixteenth of what is free once the
-    model is loaded, at most 4 GiB; 0 keeps nothing. It changes how soon a reply comes, never the reply.
+    `dtype` and `device_map` are transformers' own and override what the hardware suggests; `int8`, for bfloat16 on a CPU, says
+    whether tokens are written with eight-bit weights, which the processor's own speed decides otherwise.
+
+    `prefix_bytes` bounds the memory for what was read of earlier prompts, so that it need not be read again: by default a
+    sixteenth of what is free once the model is loaded, at most 4 GiB; 0 keeps nothing. It changes how soon a reply comes,
+    never the reply.
     """
 
     def __init__(
@@ -44,10 +51,12 @@ class TransformersEngine:
         dtype: hardware.Dtype | None = None,
         device_map: str | dict[str, str] | None = None,
         prefix_bytes: int | None = None,
+        int8: bool | None = None,
     ) -> None:
         found = find_model(model, allow_download=allow_download)
-        plan = hardware.plan(found.parameters, hardware.detect())
-        self.why = plan.why if dtype is None and device_map is None else "as told"
+        told = dtype is not None or device_map is not None
+        plan = hardware.plan(found.parameters, hardware.detect(), None if told else processor.measure)
+        self.why = "as told" if told else plan.why
         loaded, tokenizer = _load(found, dtype or plan.dtype, device_map or plan.device_map)
         self._tokenizer = tokenizer
         self._renderer = Renderer(tokenizer)
@@ -55,14 +64,18 @@ class TransformersEngine:
         self._dropped = frozenset(tokenizer.all_special_ids) - _ids(tokenizer, tuple(MARKS))
         if prefix_bytes is None:
             prefix_bytes = min(_PREFIX_MOST, hardware.detect().free // _PREFIX_SHARE)
-        self._decoder: CausalDecoder | None = CausalDecoder(loaded, _stop_tokens(loaded, tokenizer), prefix_bytes)
+        copies = Int8Weights(loaded) if (plan.int8 and not told if int8 is None else int8) else None
+        self._decoder: CausalDecoder | None = CausalDecoder(loaded, _stop_tokens(loaded, tokenizer), prefix_bytes, copies)
         self._info = EngineInfo(
             name="transformers",
             model=found.name,
             revision=found.revision,
             context_tokens=_context(loaded, tokenizer),
-            device=f"{loaded.device} {str(loaded.dtype).removeprefix('torch.')}",
+            device=f"{loaded.device} {str(loaded.dtype).removeprefix('torch.')}{'+int8' if copies else ''}",
         )
+        with self._failures_said_clearly():
+            warm_up(self._decoder, loaded)
+            self._decoder.prefixes.clear()
 
     @property
     def info(self) -> EngineInfo:
