@@ -260,6 +260,7 @@ def _embed(
         on_progress(start, len(texts))
         part = slice(start, start + BATCH)
         held.update(zip(keys[part], encoder.encode_documents(texts[part]), strict=True))
+    on_progress(len(texts), len(texts))
     rows = [held[digest] for digest in digests]
     return (np.stack(rows) if rows else np.zeros((0, encoder.dim))).astype(np.float32), len(missing)
 
