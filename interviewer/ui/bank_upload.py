@@ -35,7 +35,7 @@ class BankUpload:
     def build(self) -> None:
         """Create the components inside the Blocks context that is open."""
         words, endings = self._words, readable_endings()
-        kinds = words("list_separator").join(endings)
+        kinds = words("bank_kinds_all") if ".docx" in endings else words("bank_kinds_text")
         gr.HTML(f'<p class="aside">{words("bank_add_info", kinds=kinds)}</p>', apply_default_css=False)
         self.files = gr.File(label=words("add_files"), file_count="multiple", file_types=endings, elem_id="files", height=150)
         self.preview = gr.State(None, time_to_live=PATIENCE)
@@ -50,9 +50,9 @@ class BankUpload:
             self.only_new = gr.Checkbox(False, label=words("bank_only_new"), elem_id="bank-only-new")
             self.clash = gr.HTML(render("pool", words, text=words("bank_replace_note")), visible=False, apply_default_css=False)
             with gr.Row():
-                self.keep = gr.Button(words("bank_keep"), variant="primary", scale=0, min_width=150, elem_id="bank-keep")
+                self.keep = gr.Button(words("bank_keep"), variant="primary", scale=0, min_width=170, elem_id="bank-keep")
                 self.replace = gr.Button(
-                    words("bank_replace"), variant="stop", scale=0, min_width=150, visible=False, elem_id="bank-replace"
+                    words("bank_replace"), variant="stop", scale=0, min_width=170, visible=False, elem_id="bank-replace"
                 )
                 self.discard = gr.Button(words("bank_discard"), scale=0, min_width=110, elem_id="bank-discard")
         self._wire()
