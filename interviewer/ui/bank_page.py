@@ -105,7 +105,7 @@ class BankPage:
             self.follow, None, self.status, **EVENT
         )
         for event in (self.query.submit, self.search.click, self.topic.input, self.level.input, self.origin.input):
-            event(self.filtered, self._inputs, shown, **multiple)
+            event(self.filtered, self._inputs, shown, **multiple | {"show_progress": "minimal"})  # the first search may wait
         for component in (self.list, self.question, self.documents, self.disputes):
             component.click(self.pressed, [*self._inputs, self.page], views, **multiple).then(
                 self.follow, None, self.status, **EVENT
