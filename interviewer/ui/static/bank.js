@@ -42,6 +42,9 @@ const dropPoint = (point) => {
   (near ? near.querySelector("textarea") : form().querySelector("[data-action=add-point]")).focus();
 };
 
+window.addEventListener("beforeunload", (event) => {
+  if (element.isConnected && dirty()) event.preventDefault();
+});
 element.addEventListener("submit", (event) => event.preventDefault());
 element.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-goto]");
