@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,13 +22,14 @@ from interviewer.engines.download import Progress
 from interviewer.engines.hardware import cores, free_memory
 from interviewer.engines.locate import find_model
 from interviewer.grading import BuiltinGrader, ModelGrader
-from interviewer.ingest.run import IngestResult
 from interviewer.library import Library
 from interviewer.ports import Engine, Grader, Retriever
 from interviewer.prompting import PromptBook, load_prompts
+from interviewer.retrieval import BackgroundBuild, OnProgress
 from interviewer.session import Cast, Interviews
 from interviewer.storage import SqlStore, open_store
 from interviewer.storage.confidences import SqlConfidences
+from interviewer.storage.disputes import SqlDisputes
 from interviewer.voice.catalogue import Suggested, suggest
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
@@ -110,6 +111,7 @@ class Parts:
         self.settings = settings
         self.store = store
         self.confidences = SqlConfidences(store)
+        self.disputes = SqlDisputes(store)
         self.library = library
         self.prompts = prompts
         self.model = ModelSlot(settings)
@@ -122,6 +124,7 @@ class Parts:
         self._graders: tuple[Bank, BuiltinGrader] | None = None
         self._model_speaker: tuple[Engine, ModelSpeaker] | None = None
         self._model_grader: tuple[Engine, BuiltinGrader, ModelGrader] | None = None
+        self.indexing = BackgroundBuild(self._reindex)
         self.interviews = Interviews(
             Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self.builtin_grader),
             store,
@@ -159,9 +162,10 @@ class Parts:
         """The speech recogniser that suits this machine's processor; what an accelerator could do, `doctor` says."""
         return suggest(free_memory(), cores())
 
-    def add_documents(self, paths: Sequence[Path]) -> IngestResult:
-        """Take documents into the library. Raises InterviewerError when nothing could be stored."""
-        return self.library.add_documents(paths)
+    def _reindex(self, on_progress: OnProgress) -> None:
+        """Bring the index up to date, and have the grader for the bank ready before an answer waits for it."""
+        self.library.reindex(on_progress)
+        self.builtin_grader()
 
     def close(self) -> None:
         """Free the models and the database."""

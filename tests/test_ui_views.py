@@ -36,7 +36,17 @@ from interviewer.ui.words import texts, words_for
 from interviewer.voice.delivery import measure
 from interviewer.wiring import EngineStatus
 from tests.spoken_interview import CONFIDENCES, spoken_interview, spoken_turn
-from tests.ui_fakes import GRADER, NASTY, FakeInterviews, FakeParts, ScriptedInterview, assessment, nasty_bank, question
+from tests.ui_fakes import (
+    GRADER,
+    NASTY,
+    FakeInterviews,
+    FakeParts,
+    ScriptedInterview,
+    assessment,
+    nasty_bank,
+    nasty_report,
+    question,
+)
 
 UI = Path(__file__).parents[1] / "interviewer" / "ui"
 EN, ZH = words_for("en"), words_for("zh")
@@ -88,7 +98,9 @@ def test_both_languages_have_every_text_with_the_same_places() -> None:
 def test_every_text_is_used_and_every_used_text_is_there() -> None:
     source = "\n".join(p.read_text(encoding="utf-8") for p in [*UI.glob("*.py"), *UI.glob("templates/*.html")])
     source = re.sub(r'"""[\s\S]*?"""', "", source)
-    used = set(re.findall(r"""words\(\s*["']([\w-]+)["'](?! ~)""", source)) | set(re.findall(r'_warn\("([\w-]+)"', source))
+    used = set(re.findall(r"""words\(\s*["']([\w-]+)["'](?! ~)""", source)) | set(
+        re.findall(r'_(?:warn|tell)\("([\w-]+)"', source)
+    )
     patterns = [re.sub(r"\{[^}]*\}", "*", m) for m in re.findall(r'(?:words|_warn|self)\(f"([^"]+)"', source)]
     patterns += [m + "*" for m in re.findall(r"words\('([\w-]+)' ~", source)]
     buttons = {"hint", "clarify", "skip", "end"}
@@ -245,7 +257,7 @@ def test_no_text_of_a_stranger_becomes_markup(lang: Lang, settings: Settings) ->
         history_html(interviews, bank, words, Leaders(interviews)),  # type: ignore[arg-type]
         about_html(parts, words),  # type: ignore[arg-type]
         render("who", words, who=who, limits=limits),
-        render("ingested", words, files=parts.add_documents([Path(f"{NASTY.replace('/', '')}.md")]).files, error=NASTY),
+        render("ingested", words, files=[nasty_report()], error=NASTY),
     ]
     for page in pages:
         found = Tags(page)

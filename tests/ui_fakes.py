@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,19 +188,17 @@ class FakeParts:
         self.interviews: Any = interviews or FakeInterviews(bank)
         self.status = EngineStatus("none")
         self.voice = Dictation(lambda *_, **__: Path(), lambda: Glossary(bank))
-        self.added: list[Path] = []
 
     def engine_status(self) -> EngineStatus:
         return self.status
 
-    def add_documents(self, paths: Sequence[Path]) -> Any:
-        self.added += paths
-        new = replace(question(99), topic="added")
-        self.bank = Bank((*self.bank.questions, new), {**self.bank.topics, "added": LocalText("新", "New")})
-        report = SimpleNamespace(
-            path=paths[0], questions=3, answers=2, duplicates=[(2, f"1 {NASTY}")], problems=[(7, f"cut off {NASTY}")]
-        )
-        return SimpleNamespace(files=(report,))
+
+def nasty_report() -> Any:
+    """Ingest's report on a document in which every text tries to become markup."""
+    path = Path(f"{NASTY.replace('/', '')}.md")
+    return SimpleNamespace(
+        path=path, questions=3, answers=2, duplicates=[(2, f"1 {NASTY}")], problems=[(7, f"cut off {NASTY}")]
+    )
 
 
 def nasty_bank() -> Bank:

@@ -46,6 +46,16 @@ def read_bank_file(path: Path) -> Bank:
     return load_located([path]).bank
 
 
+def read_bank_text(path: Path, text: str) -> Bank:
+    """The questions of a bank file with that text; `path` is only named. Raises BankError like `load_bank`."""
+    file = _parsed(path, text)
+    problems = [*file.problem_lines(), *_shared_ids([file])]
+    if problems:
+        raise BankError("\n".join(problems))
+    assert file.model is not None  # a file without a model has problems
+    return file.model.to_bank()
+
+
 def load_located(paths: Iterable[Path]) -> LoadedBank:
     """Like `load_bank`, together with where each question and key point is written."""
     problems: list[str] = []
@@ -68,13 +78,23 @@ def dump_bank_file(path: Path, topic: str, title: LocalText, questions: Iterable
 
     Fields that are empty are left out. Raises BankError when the file can't be written.
     """
-    head: dict[str, Any] = {"topic": topic, "title": _local(title), "origin": origin}
-    text = dump_yaml(head | {"questions": [_question_data(q) for q in questions]})
+    text = bank_text(topic, title, questions, origin)
     if origin == "derived":
         text = (
             "# Made from a document by `interviewer ingest`. Edit it freely: the format is described in corpus/README.md.\n"
             + text
         )
+    write_bank_text(path, text)
+
+
+def bank_text(topic: str, title: LocalText, questions: Iterable[Question], origin: Origin) -> str:
+    """A bank file's text."""
+    head: dict[str, Any] = {"topic": topic, "title": _local(title), "origin": origin}
+    return dump_yaml(head | {"questions": [question_data(q) for q in questions]})
+
+
+def write_bank_text(path: Path, text: str) -> None:
+    """Put a bank file's text in place in one step, or leave the old one as it was. Raises BankError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
@@ -150,6 +170,11 @@ def _read(path: Path) -> _File:
     except OSError as error:
         file.problems.append((1, f"can't be read ({error.strerror or error})"))
         return file
+    return _parsed(path, text)
+
+
+def _parsed(path: Path, text: str) -> _File:
+    file = _File(path)
     try:
         parsed = parse_yaml(text)
     except YamlProblem as problem:
@@ -202,8 +227,8 @@ def _local(text: LocalText) -> dict[str, str]:
     return {lang: value for lang, value in (("zh", text.zh), ("en", text.en)) if value}
 
 
-def _question_data(question: Question) -> dict[str, Any]:
-    """The question as plain data in the format's order, without what is empty."""
+def question_data(question: Question) -> dict[str, Any]:
+    """The question as plain data in the file's shape and order, without what is empty."""
     data: dict[str, Any] = {
         "id": question.id,
         "level": question.level,

@@ -6,9 +6,10 @@ Checks shape only: which fields there are, their types and ranges. See corpus/RE
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from interviewer.domain.questions import Bank, KeyPoint, LocalText, Misconception, Origin, Question, Reading
 
@@ -127,6 +128,26 @@ class FileModel(_Model):
         return Bank(questions, {self.topic: self.title.to_domain()})
 
 
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field of a question's data, in plain words. `where` is the field's path in the data."""
+
+    where: tuple[str | int, ...]
+    message: str
+
+
+def checked_question(data: Any, topic: str, origin: Origin) -> tuple[Question | None, list[FieldProblem]]:
+    """The question that plain data in the file's shape describes, or every field's problem."""
+    try:
+        return QuestionModel.model_validate(data).to_domain(topic, origin), []
+    except ValidationError as error:
+        return None, [
+            FieldProblem(item["loc"], complaint(item["loc"], item))
+            for item in error.errors(include_url=False)
+            if not (item["type"] == "too_short" and item["input"])  # the bad items have complaints of their own
+        ]
+
+
 _FIELDS: dict[str, type[_Model]] = {
     "questions": QuestionModel,
     "key_points": PointModel,
@@ -137,30 +158,35 @@ _FIELDS: dict[str, type[_Model]] = {
 
 def plain_words(data: Any, where: Sequence[str | int], item: Mapping[str, Any]) -> str:
     """One pydantic error as a sentence for the person who wrote the file. `where` is its path in `data`."""
+    about_the_owner = item["type"] in ("missing", "extra_forbidden")
+    return _place(data, where[:-1] if about_the_owner else where) + complaint(where, item)
+
+
+def complaint(where: Sequence[str | int], item: Mapping[str, Any]) -> str:
+    """What one pydantic error says of the field at `where`, without saying where that is."""
     kind, given, limits = item["type"], item["input"], item.get("ctx", {})
     name = where[-1] if where else "file"
     if kind == "missing":
-        return f"{_place(data, where[:-1])}needs the field {name!r}"
+        return f"needs the field {name!r}"
     if kind == "extra_forbidden":
-        return f"{_place(data, where[:-1])}unknown field {name!r}; there can be {', '.join(_known_fields(where))}"
-    place = _place(data, where)
+        return f"unknown field {name!r}; there can be {', '.join(_known_fields(where))}"
     if kind in ("tuple_type", "list_type"):
-        return f"{place}must be a list (lines beginning with `- `, or [a, b])"
+        return "must be a list (lines beginning with `- `, or [a, b])"
     if kind in ("too_short", "string_too_short"):
-        return f"{place}is empty"
+        return "is empty"
     if kind == "string_type":
-        return f"{place}must be one text; quote it if it contains `: ` or ` #`"
+        return "must be one text; quote it if it contains `: ` or ` #`"
     if kind == "string_pattern_mismatch" and name == "url":
-        return f"{place}{given!r} must be a web address (https://…)"
+        return f"{given!r} must be a web address (https://…)"
     if kind == "string_pattern_mismatch":
-        return f"{place}{given!r} must be lower-case words joined by `-`, without spaces"
+        return f"{given!r} must be lower-case words joined by `-`, without spaces"
     if kind in ("model_type", "model_attributes_type"):
-        return f"{place}must be fields, one a line ({', '.join(_known_fields((*where, '')))})"
+        return f"must be fields, one a line ({', '.join(_known_fields((*where, '')))})"
     if kind in ("greater_than_equal", "less_than_equal", "int_parsing", "float_parsing", "int_from_float", "finite_number"):
-        return f"{place}is {given!r}; it must be 1, 2 or 3"
+        return f"is {given!r}; it must be 1, 2 or 3"
     if kind == "literal_error":
-        return f"{place}is {given!r}; it can be {limits.get('expected', '')}"
-    return f"{place}{str(item['msg']).removeprefix('Value error, ')}"
+        return f"is {given!r}; it can be {limits.get('expected', '')}"
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def _known_fields(where: Sequence[str | int]) -> list[str]:

@@ -10,6 +10,7 @@ import codecs
 import re
 import warnings
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from interviewer.domain.errors import DocumentError
@@ -36,6 +37,12 @@ _MIN_GB_SHARE = 0.7
 _GUESSES = ("big5", "cp1252", "shift_jis", "euc_kr", "cp1251")
 #: What a file begins with when a converter gave up and handed its bytes through.
 _RAW = ("%PDF", "PK\x03\x04")
+
+
+def readable_endings() -> list[str]:
+    """Endings of the files that can be read on this machine: more of them where the converter is installed."""
+    converted = sorted(_CONVERTED) if find_spec("markitdown") else []
+    return [".md", ".markdown", ".txt", *converted]
 
 
 @dataclass(frozen=True, slots=True)

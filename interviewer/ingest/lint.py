@@ -72,6 +72,14 @@ def lint_bank(bank: Bank, locations: Mapping[str, str] | None = None) -> list[Fi
     return findings
 
 
+def lint_question(question: Question) -> list[tuple[str | None, Severity, str]]:
+    """What is worth mending in one question, as (key point or None, severity, message). Of one read off a document more is
+    looked at than `lint_bank` does: whoever writes probes for it wants to know whether they give the point away."""
+    rules = (*_COMMON, _contrasts, _leaks) if question.origin == "derived" else _COMMON + _AUTHORED
+    found = (raw for rule in rules for raw in rule(question))
+    return [(point.id if point else None, severity, message) for point, _, severity, message in found]
+
+
 def coverage_table(bank: Bank, lang: Lang) -> str:
     """How many questions there are by topic and level, as lines of text with aligned columns."""
     labels = ("主题", "1 级", "2 级", "3 级", "合计") if lang == "zh" else ("Topic", "Level 1", "Level 2", "Level 3", "Total")

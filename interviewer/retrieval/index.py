@@ -8,7 +8,7 @@ index pays off from about a million.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,11 @@ TERM_WEIGHT = 0.5
 DEPTH = 100
 #: Longer queries are cut here: a spoken answer of five minutes fits, a pasted file needn't.
 QUERY_LIMIT = 4000
+#: Texts embedded between two notes of progress; also what an encoder sorts by length at a time.
+BATCH = 256
+
+#: Told how many of how many texts are embedded.
+OnProgress = Callable[[int, int], None]
 
 
 class EncoderLibrary(Protocol):
@@ -151,7 +156,13 @@ class PassageIndex:
 
 
 def build_or_update(
-    folder: Path, passages: Sequence[Passage], encoder_name: str, encoders: EncoderLibrary, *, lock_timeout: float | None = None
+    folder: Path,
+    passages: Sequence[Passage],
+    encoder_name: str,
+    encoders: EncoderLibrary,
+    *,
+    lock_timeout: float | None = None,
+    on_progress: OnProgress = lambda _done, _total: None,
 ) -> PassageIndex:
     """The index of exactly `passages` in `folder`, embedding only texts it doesn't hold yet.
 
@@ -167,7 +178,7 @@ def build_or_update(
         stats = BuildStats(len(passages), 0, texts, *_compare(stored, documents), rebuilt_because=reason)
         if stored is not None and reason is None and _same(stored, passages):
             return PassageIndex(stored.passages, stored.vectors, read_terms(stored), encoder, stats)
-        matrix, embedded = _embed(passages, encoder, stored if reason is None else None)
+        matrix, embedded = _embed(passages, encoder, stored if reason is None else None, on_progress)
         vectors, lexical = _flat(matrix), Bm25.build([searchable(p) for p in passages])
 
         def write(target: Path) -> dict[str, Any]:
@@ -232,7 +243,9 @@ def _encoder_for(
     return encoder, f"the encoder changed from {recorded['name']} {recorded['fingerprint']} to {name} {encoder.fingerprint}"
 
 
-def _embed(passages: Sequence[Passage], encoder: Encoder, stored: Stored | None) -> tuple[FloatArray, int]:
+def _embed(
+    passages: Sequence[Passage], encoder: Encoder, stored: Stored | None, on_progress: OnProgress
+) -> tuple[FloatArray, int]:
     """[passages, dim], and how many different texts had to be embedded for it."""
     import numpy as np
 
@@ -242,8 +255,12 @@ def _embed(passages: Sequence[Passage], encoder: Encoder, stored: Stored | None)
         held = {digest_of(passage): row for passage, row in zip(stored.passages, matrix, strict=True)}
     digests = [digest_of(passage) for passage in passages]
     missing = {digest: searchable(p) for digest, p in zip(digests, passages, strict=True) if digest not in held}
-    if missing:
-        held.update(zip(missing, encoder.encode_documents(list(missing.values())), strict=True))
+    keys, texts = list(missing), list(missing.values())
+    for start in range(0, len(texts), BATCH):
+        on_progress(start, len(texts))
+        part = slice(start, start + BATCH)
+        held.update(zip(keys[part], encoder.encode_documents(texts[part]), strict=True))
+    on_progress(len(texts), len(texts))
     rows = [held[digest] for digest in digests]
     return (np.stack(rows) if rows else np.zeros((0, encoder.dim))).astype(np.float32), len(missing)
 

@@ -1,4 +1,4 @@
-"""One language's page: header, tabs, and the wiring between set-up, room, report and history."""
+"""One language's page: header, tabs, and the wiring between set-up, room, report, history and bank."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import gradio as gr
 
 from interviewer.domain.errors import InterviewerError
 from interviewer.ui.about import about_html
+from interviewer.ui.bank_page import BankPage
 from interviewer.ui.history import Leaders, history_html
 from interviewer.ui.html import render, static
 from interviewer.ui.live import LiveInterviews
@@ -40,7 +41,7 @@ class Page:
             self.session = gr.BrowserState({"session": None}, **_STORAGE)
             gr.HTML(self._header(), apply_default_css=False, elem_id="header")
             with gr.Tabs(elem_id="tabs") as self.tabs:
-                with gr.Tab(words("tab_interview"), id="interview"):
+                with gr.Tab(words("tab_interview"), id="interview") as interview_tab:
                     with gr.Column(elem_id="setup") as self.setup_column:
                         self.form = SetupForm(self._parts, words)
                         self.form.build()
@@ -59,10 +60,17 @@ class Page:
                         apply_default_css=False,
                         elem_id="history",
                     )
+                with gr.Tab(words("tab_bank"), id="bank") as bank_tab:
+                    self.bank = BankPage(self._parts, words)
+                    self.bank.build(bank_tab)
                 with gr.Tab(words("tab_about"), id="about") as about_tab:
                     about = gr.HTML("", apply_default_css=False, elem_id="about")
             self.loading = gr.Timer(ENGINE_EVERY, active=False)
             history_tab.select(self._history, None, self.history, **EVENT)
+            chosen = [self.form.topics, self.form.questions]
+            interview_tab.select(self.form.refreshed, chosen, [*chosen[:1], self.form.pool, self.form.who], **EVENT)
+            to_add = {self.tabs: gr.update(selected="bank"), self.bank.tabs: gr.update(selected="add")}
+            self.form.add.click(lambda: to_add, None, list(to_add), **EVENT)
             about_tab.select(lambda: about_html(self._parts, words), None, about, **EVENT)
             self._wire(blocks)
         blocks.queue(max_size=None, default_concurrency_limit=None, api_open=False)

@@ -1,4 +1,4 @@
-"""The set-up: what a person chooses before an interview, and adding documents of their own.
+"""The set-up: what a person chooses before an interview.
 
 Every choice has a sensible value already, so that a first visitor only presses Start.
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import LANGS, Bank
 from interviewer.domain.transcript import LONGEST_COMPANY, PERSONAS, Persona, Setup, company_name
 from interviewer.ui.html import render
@@ -24,8 +22,6 @@ LEVELS = (1, 2, 3)
 QUESTIONS, QUESTIONS_AT_MOST = 5, 20
 MINUTES = (0, 10, 15, 20, 30, 45, 60)
 FOLLOW_UPS_AT_MOST = 4
-#: Document formats that the upload takes; ingest reads both without a converter.
-DOCUMENTS = [".md", ".markdown", ".txt"]
 #: Where the browser keeps the choices, for both languages and every restart: a switch of language or a reload loses none.
 _STORAGE = {"storage_key": "interviewer-setup", "secret": "interviewer"}
 
@@ -107,10 +103,7 @@ class SetupForm:
             )
         with gr.Accordion(words("add_heading"), open=False, elem_id="add"):
             gr.HTML(f'<p class="aside">{words("add_info")}</p>', apply_default_css=False)
-            self.files = gr.File(
-                label=words("add_files"), file_count="multiple", file_types=DOCUMENTS, elem_id="files", height=150
-            )
-            self.ingested = gr.HTML("", apply_default_css=False, elem_id="ingested")
+            self.add = gr.Button(words("bank_go_add"), size="md", elem_id="go-add")
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
         for choice in (self.topics.change, self.questions.change):
             choice(self._pool, [self.topics, self.questions], self.pool, **quiet)
@@ -119,10 +112,6 @@ class SetupForm:
             keep = f"(kept, ...values) => ({{ values, lang: {chosen} }})"
             made = choice.blur if choice is self.company else choice.input  # a text box tells of input before it has it
             made(None, [self.kept, *self.inputs], self.kept, js=keep, **quiet)
-        self.files.upload(
-            self._add, [self.files, self.topics, self.questions], [self.files, self.ingested, self.topics, self.pool],
-            api_visibility="private",
-        )  # fmt: skip
 
     @property
     def inputs(self) -> list[Any]:
@@ -166,18 +155,6 @@ class SetupForm:
 
     def _pool(self, topics: Sequence[str] | None, questions: float) -> str:
         return render("pool", self._words, text=pool_note(self._parts.bank, self._words, topics or [], int(questions)))
-
-    def _add(self, files: Sequence[str] | None, topics: Sequence[str] | None, questions: float) -> tuple[Any, ...]:
-        """Ingest the uploaded documents; the form then offers their topics."""
-        if not files:
-            return (gr.skip(),) * 4
-        try:
-            result = self._parts.add_documents([Path(file) for file in files])
-            shown = render("ingested", self._words, files=result.files, error="")
-        except InterviewerError as error:
-            shown = render("ingested", self._words, files=(), error=str(error))
-        known = gr.update(choices=topic_choices(self._parts.bank, self._words))
-        return None, shown, known, self._pool(topics, questions)
 
 
 def setup_from(*values: Any) -> Setup:

@@ -39,7 +39,7 @@ def test_nothing_serious_is_found_on_any_page(visit: Callable[..., Room], lang: 
     expect(page.locator("#start")).to_be_visible()
     page.locator("#more > button").click()
     page.locator("#add > button").click()
-    expect(page.locator("#files")).to_be_visible()
+    expect(page.locator("#go-add")).to_be_visible()
     assert found(page) == []
     room.start(questions=2)
     room.answer("Attention weighs values by the match of queries and keys. 注意力按查询与键的匹配给值加权。")
@@ -58,7 +58,7 @@ def test_nothing_serious_is_found_on_any_page(visit: Callable[..., Room], lang: 
     room.tab(2)
     expect(page.locator("#history .session").first).to_be_visible()
     assert found(page) == []
-    room.tab(3)
+    room.tab("about")
     expect(page.locator("#about dl").first).to_be_visible()
     assert found(page) == []
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
@@ -141,42 +140,6 @@ def test_history_resumes_opens_and_deletes(visit: Visit, server: Server) -> None
     page.reload()
     expect(page.locator("#start")).to_be_visible()
     assert b"deleted in the end" not in (server.data / "interviews.db").read_bytes()
-
-
-@pytest.fixture
-def document(tmp_path: Path) -> Path:
-    path = tmp_path / "我的题目.md"
-    path.write_text(
-        "# 题目\n\n"
-        '## 1. 什么是<img src=x onerror="window.owned=1">标签注入？\n\n答案：\n\n'
-        "- **转义**：把尖括号换成实体，浏览器就不会当成标签。\n- **策略**：内容安全策略禁止加载外部资源。\n\n"
-        "## 2. 什么是缓存？\n\n答案：\n\n"
-        "- **命中**：数据在缓存里，直接返回。\n- **失效**：数据改变后旧的要作废。\n",
-        encoding="utf-8",
-    )
-    return path
-
-
-def test_own_documents_become_questions_at_once(visit: Visit, server: Server, document: Path) -> None:
-    room = visit(lang="zh")
-    page = room.page
-    topics = page.locator("#topics label")
-    expect(topics.first).to_be_visible()
-    before = topics.count()
-    page.locator("#add > button").click()
-    page.locator("#files input[type=file]").set_input_files(document)
-    expect(page.locator("#ingested")).to_contain_text("找到 2 道题")
-    expect(topics).to_have_count(before + 1)
-    topics.last.click()
-    expect(page.locator("#pool")).to_contain_text("只有 2 道题")
-    room.picture("added")
-    room.start(questions=2)
-    room.press("skip")
-    room.press("skip")
-    expect(room.log).to_contain_text("onerror")
-    expect(page.locator("#feedback")).to_contain_text("转义")
-    assert page.evaluate("window.owned") is None
-    assert list((server.data / "banks").glob("*.yaml"))
 
 
 def test_the_set_up_stays_as_it_was_left_and_takes_any_number(visit: Visit) -> None:
