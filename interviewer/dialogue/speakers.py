@@ -99,7 +99,13 @@ class ModelSpeaker:
             yield from pieces(rest if not said else _spaced(said[-1], rest))
             refusal = refusal or "no-question"
         utterance.provenance = Provenance(
-            info.name, info.model, task.label, seed, passages=tuple(hit.passage.id for hit in scene.passages), fallback=refusal
+            info.name,
+            info.model,
+            task.label,
+            seed,
+            passages=tuple(hit.passage.id for hit in scene.passages),
+            fallback=refusal,
+            revision=info.revision,
         )
 
     def _checked(
