@@ -123,11 +123,12 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GradingItem:
-    """One answer to one question. `passages` ground a model's judgement."""
+    """One answer to one question. `passages` ground a model's judgement; `passage_ids` say which they are, for the record."""
 
     question: Question
     answer: str
     passages: tuple[str, ...] = ()
+    passage_ids: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from interviewer.dialogue.state import EndOfQuestion, advance, heard_points, rep
 from interviewer.dialogue.wording import BUILTIN, Scene
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.errors import SessionError
-from interviewer.domain.questions import Bank, Hit, LocalText
+from interviewer.domain.questions import Bank, Hit, Lang, LocalText
 from interviewer.domain.text import storable
 from interviewer.domain.transcript import (
     Provenance,
@@ -268,9 +268,9 @@ class Interview:
             question = self._cast.bank().get(turn.question_id or "")
             if question is None:
                 return Assessment.ungraded(turn.question_id or "", "the question is no longer in the bank", self._grader.info)
-            answer = answer_text(self._turns, question.id) or turn.text or DONT_KNOW.get(self.setup.lang)
-            passages = tuple(hit.passage.text for hit in self._passages(answer, question.id))
-            item = GradingItem(question, answer, passages)
+            answer = answer_as_graded(self._turns, turn, self.setup.lang)
+            hits = [hit.passage for hit in self._passages(answer, question.id)]
+            item = GradingItem(question, answer, tuple(p.text for p in hits), tuple(p.id for p in hits))
             assessment = _safely(self._grader, item)
             fallback = self._cast.grade_fallback() if self._cast.grade_fallback else None
             if not assessment.graded and fallback is not None and fallback is not self._grader:
@@ -339,6 +339,12 @@ class Interview:
             yield
         finally:
             self._lock.release()
+
+
+def answer_as_graded(turns: Sequence[Turn], turn: Turn, lang: Lang) -> str:
+    """What is judged once `turn` has been said: the whole answer to its question so far."""
+    so_far = (said for said in turns if said.number <= turn.number)
+    return answer_text(so_far, turn.question_id or "") or turn.text or DONT_KNOW.get(lang)
 
 
 class Interviews:

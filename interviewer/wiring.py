@@ -1,30 +1,28 @@
 """The only place that picks concrete parts: from settings to a library, graders, voices and a store.
 
-A model is loaded in the background; until it is there, and whenever it fails, the built-in interviewer carries on.
+The model is in a slot of its own (`modelslot`); until it is there, and while it rests from trouble, the built-in interviewer
+carries on.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from interviewer.config import Settings, prompts_dir
 from interviewer.dialogue.speakers import BuiltinSpeaker, ModelSpeaker, Speaker
 from interviewer.dialogue.wording import Wording
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank
-from interviewer.engines import load_engine
-from interviewer.engines.download import Progress
 from interviewer.engines.hardware import cores, free_memory
 from interviewer.engines.locate import find_model
+from interviewer.engines.recorded import RecordingEngine
 from interviewer.grading import BuiltinGrader, ModelGrader
 from interviewer.library import Library
+from interviewer.modelslot import EngineState, EngineStatus, ModelSlot
 from interviewer.ports import Engine, Grader, Retriever
 from interviewer.prompting import PromptBook, load_prompts
+from interviewer.replay import RecordedGrader, Rederived, rederive
 from interviewer.retrieval import BackgroundBuild, OnProgress
 from interviewer.session import Cast, Interviews
 from interviewer.storage import SqlStore, open_store
@@ -34,74 +32,7 @@ from interviewer.voice.catalogue import Suggested, suggest
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
 
-log = logging.getLogger(__name__)
-
-EngineState = Literal["none", "loading", "ready", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStatus:
-    """How the model is doing. `name` is the model asked for, `detail` a sentence for people."""
-
-    state: EngineState
-    name: str = ""
-    detail: str = ""
-
-
-class ModelSlot:
-    """The model, once it has loaded. `wait` blocks until loading has ended either way."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._done = threading.Event()
-        self._closed = False
-        self._lock = threading.Lock()
-        self.engine: Engine | None = None
-        self.status = EngineStatus("none") if settings.engine == "builtin" else EngineStatus("loading", self._asked_for)
-        if settings.engine == "builtin":
-            self._done.set()
-        else:
-            threading.Thread(target=self._load, name="model-loader", daemon=True).start()
-
-    @property
-    def _asked_for(self) -> str:
-        return self._settings.model or self._settings.base_url
-
-    def _load(self) -> None:
-        try:
-            engine = load_engine(
-                self._settings,
-                allow_download=self._settings.download,
-                on_progress=self._downloading,
-                cancelled=lambda: self._closed,
-            )
-        except InterviewerError as error:
-            self.status = EngineStatus("failed", self._asked_for, str(error))
-        except Exception as error:
-            log.exception("loading %s failed", self._asked_for)
-            self.status = EngineStatus("failed", self._asked_for, f"{type(error).__name__}: {error}")
-        else:
-            with self._lock:
-                if self._closed:
-                    engine.close()
-                else:
-                    self.engine = engine
-                    self.status = EngineStatus("ready", engine.info.model, engine.info.device)
-        self._done.set()
-
-    def _downloading(self, progress: Progress) -> None:
-        self.status = EngineStatus("loading", self._asked_for, f"downloading, {progress}")
-
-    def wait(self, timeout: float | None = None) -> EngineStatus:
-        """The status once loading has ended, or after `timeout` seconds."""
-        self._done.wait(timeout)
-        return self.status
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            if self.engine is not None:
-                self.engine.close()
+__all__ = ["EngineState", "EngineStatus", "Parts", "build"]
 
 
 class Parts:
@@ -121,12 +52,12 @@ class Parts:
         wording = Wording(prompts)
         self._builtin_speaker = BuiltinSpeaker(wording)
         self._wording = wording
-        self._graders: tuple[Bank, BuiltinGrader] | None = None
         self._model_speaker: tuple[Engine, ModelSpeaker] | None = None
-        self._model_grader: tuple[Engine, BuiltinGrader, ModelGrader] | None = None
+        self._builtin: tuple[Bank, BuiltinGrader, RecordedGrader] | None = None
+        self._judge: tuple[Engine, RecordedGrader, RecordedGrader] | None = None
         self.indexing = BackgroundBuild(self._reindex)
         self.interviews = Interviews(
-            Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self.builtin_grader),
+            Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self._builtin_recorded),
             store,
             confidences=self.confidences.of_session,
         )
@@ -141,7 +72,9 @@ class Parts:
 
     @property
     def grader(self) -> Grader:
-        return self._grader()
+        """The grader that was asked for, not watched: a batch waits for its model instead of going on without."""
+        engine = self.model.engine
+        return self._model_grader(engine.inner) if engine else self.builtin_grader()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -153,10 +86,11 @@ class Parts:
 
     def builtin_grader(self) -> BuiltinGrader:
         """The built-in grader for the bank as it is now."""
-        bank = self.library.bank
-        if self._graders is None or self._graders[0] is not bank:
-            self._graders = (bank, BuiltinGrader(bank))
-        return self._graders[1]
+        return self._builtins()[1]
+
+    def rederive(self, session_id: str) -> list[Rederived]:
+        """An interview's assessments made again from what was stored. Raises SessionError."""
+        return rederive(self.store.load(session_id), self.store.history(session_id), self.bank, self.prompts)
 
     def suggested_recogniser(self) -> Suggested | None:
         """The speech recogniser that suits this machine's processor; what an accelerator could do, `doctor` says."""
@@ -181,19 +115,33 @@ class Parts:
 
     def _voice(self) -> Speaker:
         engine = self.model.engine
-        if engine is None:
+        if engine is None or not engine.health.talks:
             return self._builtin_speaker
         if self._model_speaker is None or self._model_speaker[0] is not engine:
             self._model_speaker = engine, ModelSpeaker(engine, self._wording, self.prompts)
         return self._model_speaker[1]
 
     def _grader(self) -> Grader:
-        engine, builtin = self.model.engine, self.builtin_grader()
-        if engine is None:
+        engine, builtin = self.model.engine, self._builtin_recorded()
+        if engine is None or not engine.health.judges:
             return builtin
-        if self._model_grader is None or self._model_grader[:2] != (engine, builtin):  # both compare by identity
-            self._model_grader = engine, builtin, ModelGrader(engine, self.prompts, builtin, bank=self.library.bank)
-        return self._model_grader[2]
+        if self._judge is None or self._judge[:2] != (engine, builtin):  # both compare by identity
+            recording = RecordingEngine(engine)
+            self._judge = engine, builtin, RecordedGrader(self._model_grader(recording), self.library.bank, recording)
+        return self._judge[2]
+
+    def _model_grader(self, engine: Engine) -> ModelGrader:
+        return ModelGrader(engine, self.prompts, self.builtin_grader(), bank=self.library.bank)
+
+    def _builtin_recorded(self) -> RecordedGrader:
+        return self._builtins()[2]
+
+    def _builtins(self) -> tuple[Bank, BuiltinGrader, RecordedGrader]:
+        bank = self.library.bank
+        if self._builtin is None or self._builtin[0] is not bank:
+            grader = BuiltinGrader(bank)
+            self._builtin = bank, grader, RecordedGrader(grader, bank)
+        return self._builtin
 
 
 def _find_recogniser(

@@ -34,6 +34,7 @@ class FakeServer:
     """What the tests set and see. `hook` runs first; `headers` and `bodies` keep what came in."""
 
     url: str = ""
+    context: int = CONTEXT  # tokens it takes, a character counted as one
     hook: Hook | None = None
     words: list[str] = field(default_factory=list)  # the reply, piece by piece; empty: derived from the request
     delay: float = 0.0  # seconds before each piece
@@ -73,8 +74,8 @@ def build_app(state: FakeServer) -> FastAPI:
         if state.hook and (answer := state.hook(body)) is not None:
             return answer
         size = sum(len(message["content"]) for message in body["messages"]) + body["max_tokens"]
-        if size > CONTEXT:
-            return error(400, f"This model's maximum context length is {CONTEXT} tokens, you asked for {size}.")
+        if size > state.context:
+            return error(400, f"This model's maximum context length is {state.context} tokens, you asked for {size}.")
         pieces = state.reply(body)[: body["max_tokens"]]
         if body.get("stream"):
             return StreamingResponse(_events(state, request, pieces), media_type="text/event-stream")
@@ -118,10 +119,10 @@ async def _events(state: FakeServer, request: Request, pieces: list[str]) -> Asy
 
 
 @contextmanager
-def fake_server() -> Iterator[FakeServer]:
-    """The server's state while it runs, on a free port."""
+def fake_server(port: int = 0) -> Iterator[FakeServer]:
+    """The server's state while it runs, on a free port or the one given."""
     state = FakeServer()
-    server = uvicorn.Server(uvicorn.Config(build_app(state), host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(build_app(state), host="127.0.0.1", port=port, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -1,4 +1,5 @@
-"""What every engine promises, asked of each: scripted, transformers on a tiny model, OpenAI-compatible over a real socket."""
+"""What every engine promises, asked of each: scripted, transformers on a tiny model, OpenAI-compatible over a real socket;
+and of each of them under watch."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import pytest
 from interviewer.domain.errors import ContextOverflow, EngineError, EngineTimeout, EngineUnavailable
 from interviewer.engines import OpenAIEngine, Reply, ScriptedEngine, TransformersEngine
 from interviewer.engines.json_reply import find_problem
+from interviewer.engines.watch import WatchedEngine
 from interviewer.ports import ChatRequest, ChoiceRequest, Engine, Message
 from tests.engines_server import fake_server
 from tests.tiny_models import build_tiny_model
@@ -43,8 +45,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny", max_position_embeddings=600)
 
 
+@pytest.fixture(params=["bare", "watched"])
+def make(made_bare: Callable[[], Engine], request: pytest.FixtureRequest) -> Callable[[], Engine]:
+    return (lambda: WatchedEngine(made_bare())) if request.param == "watched" else made_bare
+
+
 @pytest.fixture(params=["scripted", "transformers", "openai"])
-def make(request: pytest.FixtureRequest, tiny: Path) -> Iterator[Callable[[], Engine]]:
+def made_bare(request: pytest.FixtureRequest, tiny: Path) -> Iterator[Callable[[], Engine]]:
     """A maker of engines of one kind; what it made is closed afterwards."""
     made: list[Engine] = []
 

@@ -59,6 +59,28 @@ def test_a_named_model_needs_no_list(server: FakeServer) -> None:
         OpenAIEngine(server.url)
 
 
+def test_a_model_the_server_does_not_have_is_said_before_the_interview(server: FakeServer) -> None:
+    def only_fake(body: dict[str, Any]) -> Response | None:
+        return error(404, f"The model `{body['model']}` does not exist.") if body.get("model", "fake") != "fake" else None
+
+    server.hook = only_fake
+    with pytest.raises(EngineUnavailable, match="has no model 'qwen9'; it lists fake"):
+        OpenAIEngine(server.url, model="qwen9")
+    server.models = [{"id": f"m{number}", "object": "model"} for number in range(30)]
+    with pytest.raises(EngineUnavailable, match="m7, …"):
+        OpenAIEngine(server.url, model="qwen9")
+    server.hook = lambda body: error(404, "Not Found")  # the address lacks its /v1
+    with pytest.raises(EngineUnavailable, match="usually ends in /v1"):
+        OpenAIEngine(server.url, model="qwen9")
+
+
+def test_an_unlisted_model_may_be_served_all_the_same(server: FakeServer) -> None:
+    OpenAIEngine(server.url, model="loaded-on-demand").close()
+    server.hook = lambda body: error(503, "still loading", **{"retry-after-ms": "1"}) if "messages" in body else None
+    OpenAIEngine(server.url, model="loaded-on-demand").close()
+    assert server.bodies[0]["max_tokens"] == 1
+
+
 def test_no_model_listed(server: FakeServer) -> None:
     server.models = []
     with pytest.raises(EngineUnavailable, match="--model"):
@@ -359,7 +381,5 @@ def test_transformers_serve_with_a_tiny_model(tmp_path: Path) -> None:
         with pytest.raises(EngineError, match="usable JSON"):  # random weights
             engine.complete_json(ASK, SCHEMA)
         engine.close()
-        other = OpenAIEngine(url, model="another")
         with pytest.raises(EngineError, match="pinned"):
-            said(other)
-        other.close()
+            OpenAIEngine(url, model="another")

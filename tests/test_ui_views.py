@@ -171,12 +171,26 @@ def test_a_button_shows_as_what_it_meant() -> None:
         (EngineStatus("loading", "tiny"), "tiny is loading", True),
         (EngineStatus("ready", "tiny"), "tiny", False),
         (EngineStatus("failed", "tiny", "no such folder"), "no such folder", True),
+        (EngineStatus("failed", "tiny", "out of memory: …", "memory"), "too little memory", True),
+        (EngineStatus("failed", "tiny", "can't reach http://x: refused", "again"), "http://x", True),
+        (EngineStatus("resting", "tiny", "no word from tiny for 30 s", "stalled"), "tiny stopped responding", True),
+        (EngineStatus("resting", "tiny", "out of memory running tiny", "memory"), "ran out of memory", True),
+        (EngineStatus("resting", "tiny", "tiny speaks slowly", "slow"), "too slow", True),
+        (EngineStatus("talking", "tiny", "the model failed", "failing"), "Interviewer: tiny", True),
     ],
 )
 def test_it_is_said_who_speaks_and_what_the_built_in_one_cannot_judge(status: EngineStatus, named: str, limited: bool) -> None:
     who, limits = who_speaks(status, EN)
     assert named in who
     assert bool(limits) is limited
+
+
+def test_what_an_engine_says_is_told_in_the_pages_language() -> None:
+    status = EngineStatus("failed", "tiny", "can't reach http://127.0.0.1:9/v1: refused", "again")
+    who, _ = who_speaks(status, ZH)
+    assert "连接不上 http://127.0.0.1:9/v1：refused" in who
+    refused = "http://h/v1 refused the key (HTTP 401): set OPENAI_API_KEY to one it accepts. It said: no"
+    assert "拒绝了密钥（HTTP 401）" in who_speaks(EngineStatus("failed", "m", refused), ZH)[0]
 
 
 # ---------------------------------------------------------------- feedback

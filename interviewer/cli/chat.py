@@ -40,6 +40,14 @@ _MODEL: dict[EngineState, LocalText] = {
         "（模型 {name} 用不了：{detail}；由内置面试官继续。）",
         "(The model {name} can't be used: {detail}; the built-in interviewer carries on.)",
     ),
+    "resting": LocalText(
+        "（模型 {name} 暂时用不了：{detail}；由内置面试官继续，稍后再试模型。）",
+        "(The model {name} can't be used for now: {detail}; the built-in interviewer carries on and tries it again later.)",
+    ),
+    "talking": LocalText(
+        "（模型 {name} 暂时不能评分：{detail}；由内置评分代替。）",
+        "(The model {name} can't judge for now: {detail}; the built-in grader does.)",
+    ),
 }
 
 

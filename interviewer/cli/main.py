@@ -158,6 +158,10 @@ def _sessions(commands: _Commands) -> None:
     )
     export.add_argument("--lang", choices=("zh", "en"), help="language of the report (default: the interview's)")
     export.add_argument("--out", type=Path, help="file to write (default: standard output)")
+    export.add_argument(
+        "--replay", action="store_true", help="make every assessment again from what was stored, and say what differs"
+    )
+    _json_option(export)
 
 
 def _positive(text: str) -> int:

@@ -1,9 +1,10 @@
-"""`interviewer sessions` and `export`: what was kept."""
+"""`interviewer sessions` and `export`: what was kept, and whether it can be made again."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -12,6 +13,7 @@ from interviewer.cli.common import print_json, settings_from
 from interviewer.domain.errors import InterviewerError, SessionError
 from interviewer.domain.questions import Lang
 from interviewer.domain.transcript import SessionInfo
+from interviewer.replay import Rederived
 from interviewer.report import Report, to_apkg, to_json, to_markdown
 from interviewer.report.render import score_text
 from interviewer.wiring import build
@@ -45,7 +47,7 @@ def sessions(args: argparse.Namespace) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    """Write one interview's report."""
+    """Write one interview's report; with --replay make its assessments again. Status 1 when one comes out differently."""
     parts = build(settings_from(args))
     try:
         session_id = args.id
@@ -58,7 +60,10 @@ def export(args: argparse.Namespace) -> int:
         report = report_of(session_id)
         if report.session.setup.mode == "real" and report.session.status == "running":
             raise SessionError("this is a real interview and still running; its report comes when it is over")
-        _write(_exported(report, args.format, args.lang or report.session.setup.lang), args.out)
+        if args.replay:
+            return _replay(parts.rederive(session_id), as_json=args.json)
+        form = "json" if args.json else args.format
+        _write(_exported(report, form, args.lang or report.session.setup.lang), args.out)
         return 0
     finally:
         parts.close()
@@ -83,3 +88,19 @@ def _write(content: bytes, out: Path | None) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
+
+
+def _replay(again: list[Rederived], *, as_json: bool) -> int:
+    same = sum(one.same for one in again)
+    if as_json:
+        print_json({"same": same, "of": len(again), "assessments": [{**asdict(one), "same": one.same} for one in again]})
+    else:
+        for one in again:
+            made_by = one.grader.model or "built-in"
+            score = score_text(one.score, None, None, "en")
+            print(f"turn {one.turn:<4} {one.question_id}  {made_by}  {score}  {'same' if one.same else 'DIFFERENT'}")
+            if not one.same:
+                known = one.changes or ("nothing that was recorded has changed",)
+                print("".join(f"    {line}\n" for line in (*one.differences, *(f"because: {line}" for line in known))), end="")
+        print(f"{same} of {len(again)} assessments come out the same")
+    return 0 if same == len(again) else 1

@@ -100,7 +100,7 @@ class ModelSpeaker:
         if failed:
             reason = STOPPED if cancelled() else attempt.refusal or NOTHING_ASKED
         info, prompts = self._engine.info, self._briefing.labels(task, scene.state.setup)
-        utterance.provenance = Provenance(info.name, info.model, prompts, attempt.seed, attempt.passages, reason)
+        utterance.provenance = Provenance(info.name, info.model, prompts, attempt.seed, attempt.passages, reason, info.revision)
 
     def _checked(self, attempt: _Attempt, cancelled: Callable[[], bool]) -> Iterator[str]:
         """Sentences that passed the guard. `attempt.refusal` says why no more follow, where it was not the end."""

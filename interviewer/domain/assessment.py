@@ -79,6 +79,24 @@ class GraderInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What an assessment was made from beside the answer, so that it can be made again without the model.
+
+    `question`, `bank` and `code` are fingerprints (of what grading reads of the question, of all questions, of the grading
+    code with its data); `passages` are ids; `revision` and `context_tokens` are the model's; `replies` is everything it
+    replied, in order, as JSON.
+    """
+
+    question: str
+    bank: str
+    code: str
+    passages: tuple[str, ...] = ()
+    revision: str | None = None
+    context_tokens: int = 0
+    replies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """One graded answer. `score`, `low`, `high` are 0–100 and None exactly when the status is *ungraded*.
 
@@ -97,6 +115,7 @@ class Assessment:
     flags: tuple[str, ...] = ()
     misconceptions: tuple[MisconceptionFound, ...] = ()
     raw_reply: str | None = None
+    basis: Basis | None = None
 
     @classmethod
     def ungraded(cls, question_id: str, reason: str, grader: GraderInfo, raw_reply: str | None = None) -> Assessment:

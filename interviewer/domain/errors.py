@@ -41,6 +41,10 @@ class EngineUnavailable(EngineError):
     """The server can't be reached, the folder holds no model, the key is refused, a package is missing."""
 
 
+class EngineOutOfMemory(EngineUnavailable):
+    """The model, or what it was asked to read, does not fit this machine's memory."""
+
+
 class EngineTimeout(EngineError):
     """The model took longer than it was given."""
 

@@ -41,7 +41,8 @@ class TurnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What produced an interviewer's words, for replay. `fallback` says why the authored text was used instead of a model's."""
+    """What produced an interviewer's words, for replay. `fallback` says why the authored text was used instead of a model's,
+    `revision` names the model's exact weights where the engine knows it."""
 
     engine: str
     model: str | None = None
@@ -49,6 +50,7 @@ class Provenance:
     seed: int | None = None
     passages: tuple[str, ...] = ()
     fallback: str | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

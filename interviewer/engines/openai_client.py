@@ -20,6 +20,8 @@ from interviewer.engines.thinking import SWITCHES
 from interviewer.ports import ChatRequest, EngineInfo, Message
 
 CONNECT_SECONDS = 10.0
+#: Names of models to show, of those a server lists.
+_LISTED = 8
 #: Fields a server may refuse without the reply becoming worthless; once refused they are not sent again.
 _OPTIONAL = ("seed", "top_p", "temperature", "chat_template_kwargs")
 #: What a caller can do without, by the name that a refusal gives it.
@@ -76,13 +78,31 @@ class Server:
                     f"{self.base_url} does not list its models (HTTP {status}): name one with --model (or INTERVIEWER_MODEL), "
                     "and see that the address is right (it usually ends in /v1)"
                 ) from error
+            await self._prove([], deadline)
             return info  # it answers, only not with a list; the model was named, so nothing is lost
         if not self.model:
             if not listed:
                 raise EngineUnavailable(f"{self.base_url} lists no models: name one with --model (or INTERVIEWER_MODEL)")
             self.model = str(listed[0]["id"])
-        entry = next((model for model in listed if model.get("id") == self.model), {})
+        entry = next((model for model in listed if model.get("id") == self.model), None)
+        if entry is None:
+            await self._prove([str(model.get("id")) for model in listed], deadline)
+            entry = {}
         return replace(info, model=self.model, context_tokens=_window(entry))
+
+    async def _prove(self, listed: list[str], deadline: Deadline) -> None:
+        """Ask a model that the server doesn't list for one token. Raises EngineError when it is refused: better now than in
+        the middle of an interview. Many servers load models that they don't list, so trouble of other kinds proves nothing."""
+        try:
+            async with self._within(deadline):
+                await self._create((Message("user", "Hi"),), {}, 1, deadline)
+        except EngineError as error:
+            status = getattr(error.__cause__, "status_code", None)
+            if status == 404 and listed:
+                names = ", ".join(listed[:_LISTED]) + (", …" if len(listed) > _LISTED else "")
+                raise EngineUnavailable(f"{self.base_url} has no model {self.model!r}; it lists {names}") from error
+            if status in (400, 401, 403, 404):
+                raise
 
     async def stream(self, request: ChatRequest, deadline: Deadline) -> AsyncIterator[str]:
         """The visible part of the reply, as it comes. A server's separate `reasoning_content` is never read."""

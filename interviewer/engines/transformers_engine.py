@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from interviewer.domain.errors import ContextOverflow, EngineError, EngineUnavailable
+from interviewer.domain.errors import ContextOverflow, EngineError, EngineOutOfMemory, EngineUnavailable
 from interviewer.engines import hardware, processor
 from interviewer.engines.choices import Spot, normalised, plan_rows
 from interviewer.engines.decoding import CausalDecoder
 from interviewer.engines.json_reply import ask_for_json
 from interviewer.engines.locate import ModelFolder, find_model
+from interviewer.engines.memory import is_out_of_memory
 from interviewer.engines.quantise import Int8Weights
 from interviewer.engines.rendering import Renderer
 from interviewer.engines.rows import Row
@@ -152,12 +153,12 @@ class TransformersEngine:
         except EngineError:
             raise
         except Exception as error:  # a model's code, or its template, can raise anything
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 if (decoder := self._decoder) is not None:
                     decoder.prefixes.clear()
                     _give_memory_back()
                 line = f"out of memory running {self._info.model}: use a smaller model or shorter texts"
-                raise EngineUnavailable(line) from error
+                raise EngineOutOfMemory(line) from error
             raise EngineError(f"{self._info.model} failed: {_first_line(error)}") from error
 
     def _check_fits(self, prompt: int, reply: int) -> None:
@@ -190,8 +191,8 @@ def _load(found: ModelFolder, dtype: str, device_map: str | dict[str, str]) -> t
             found.path, local_files_only=True, dtype=dtype, device_map=device_map, output_loading_info=True
         )
     except Exception as error:  # loaders raise anything from KeyError to library types of their own
-        if _is_out_of_memory(error):
-            raise EngineUnavailable(f"not enough memory to load {found.name}: choose a smaller model") from error
+        if is_out_of_memory(error):
+            raise EngineOutOfMemory(f"not enough memory to load {found.name}: choose a smaller model") from error
         raise EngineUnavailable(f"can't load {found.name}: {_first_line(error)}") from error
     if missing := sorted(report["missing_keys"]):
         # The library fills them with random numbers and only logs it: an encoder or a base without its head would babble.
@@ -199,15 +200,6 @@ def _load(found: ModelFolder, dtype: str, device_map: str | dict[str, str]) -> t
             f"{found.name} is not a text-generating model: its weights lack {missing[0]} (of {len(missing)})"
         )
     return model.eval(), tokenizer
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
-    )
 
 
 def _give_memory_back() -> None:

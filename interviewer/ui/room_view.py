@@ -62,8 +62,15 @@ def who_speaks(status: EngineStatus, words: Words) -> tuple[str, str]:
         return words("who_model", name=status.name), ""
     if status.state == "loading":
         return words("who_loading", name=status.name), limits
+    if status.state in ("resting", "talking"):
+        return words(f"who_{status.state}", name=status.name, why=words(f"trouble_{status.cause}")), limits
     if status.state == "failed":
-        return words("who_failed", name=status.name, detail=status.detail), limits
+        if status.cause == "memory":
+            return words("who_memory", name=status.name), limits
+        detail = words.problem(status.detail)
+        if status.cause == "again":
+            return words("who_again", detail=detail), limits
+        return words("who_failed", name=status.name, detail=detail), limits
     return words("who_builtin"), limits
 
 
