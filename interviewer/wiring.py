@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from interviewer.coach import Coach
 from interviewer.config import Settings, prompts_dir
 from interviewer.dialogue.speakers import BuiltinSpeaker, ModelSpeaker, Speaker
 from interviewer.dialogue.wording import Wording
@@ -28,7 +29,9 @@ from interviewer.ports import Engine, Grader, Retriever
 from interviewer.prompting import PromptBook, load_prompts
 from interviewer.session import Cast, Interviews
 from interviewer.storage import SqlStore, open_store
+from interviewer.storage.archive import SqlArchive
 from interviewer.storage.confidences import SqlConfidences
+from interviewer.storage.reviews import SqlReviews
 from interviewer.voice.catalogue import Suggested, suggest
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
@@ -122,9 +125,12 @@ class Parts:
         self._graders: tuple[Bank, BuiltinGrader] | None = None
         self._model_speaker: tuple[Engine, ModelSpeaker] | None = None
         self._model_grader: tuple[Engine, BuiltinGrader, ModelGrader] | None = None
+        self.archive, reviews = SqlArchive(store), SqlReviews(store)
+        self.coach = Coach(reviews, self.archive, lambda: library.bank)
         self.interviews = Interviews(
             Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self.builtin_grader),
             store,
+            reviews=reviews,
             confidences=self.confidences.of_session,
         )
 
