@@ -191,7 +191,7 @@ class Reviews(Protocol):
     """Where it is kept how well key points were recalled, so that they are asked again in time."""
 
     def rate(self, session_id: str, ratings: Sequence[PointRating], at: datetime) -> None:
-        """Take in what an interview showed at that time (UTC). Each point counts once an interview, however often it is told."""
+        """Take in what an interview showed at that time (UTC). A point counts once an interview, however often it is told."""
 
 
 Clock = Callable[[], datetime]

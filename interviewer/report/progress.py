@@ -89,7 +89,7 @@ class WeakPoint:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All of it. `streak` is days in a row with an answer, up to `today` or, if nothing was answered yet today, to yesterday."""
+    """All of it. `streak` is days in a row with an answer, up to `today` or, if there is none today yet, to yesterday."""
 
     today: date
     interviews: int
@@ -166,7 +166,7 @@ def _weakest(answers: Sequence[Answered], cards: Sequence[Card], bank: Bank) -> 
         question = bank.get(card.question_id)
         point = next((p for p in question.key_points if p.id == card.point_id), None) if question else None
         verdict = newest.get((card.question_id, card.point_id), Verdict.COVERED)
-        if question is None or point is None or verdict is Verdict.COVERED:
+        if question is None or point is None or verdict is Verdict.COVERED or card.recalls[-1] >= Recall.GOOD:
             continue
         missed = sum(recall is Recall.AGAIN for recall in card.recalls)
         found.append(WeakPoint(question, point, verdict, missed, len(card.recalls), card.due))

@@ -61,8 +61,8 @@ class SqlArchive:
         return {session_id: ", ".join(names) for session_id, names in found.items()}
 
     def answers(self) -> list[Answered]:
-        """What was made of each question's answer in each interview, oldest first. Interviews that still withhold their
-        grades (real ones that are running) are left out."""
+        """What was made of each question's answer in each interview, oldest first. Left out is what isn't settled or not
+        to be seen yet: the question that is under way in a running interview, and all of a real one that is running."""
         newest = sa.select(sa.func.max(assessments.c.id)).group_by(assessments.c.session_id, assessments.c.question_id)
         columns = (assessments.c.session_id, assessments.c.question_id, assessments.c.at, assessments.c.score)
         sure = sa.and_(
@@ -75,10 +75,18 @@ class SqlArchive:
             .where(assessments.c.id.in_(newest))
             .order_by(assessments.c.at, assessments.c.id)
         )
+        asked = (
+            sa.select(turns.c.session_id, turns.c.question_id)
+            .join(sessions, sessions.c.id == turns.c.session_id)
+            .where(turns.c.kind == TurnKind.ASK.value, sessions.c.status == "running")
+            .order_by(turns.c.session_id, turns.c.number)
+        )
         with self._store.transaction() as db:
+            under_way = {row.session_id: row.question_id for row in db.execute(asked)}  # the last one asked stays
             rows = db.execute(query).all()
         return [
             Answered(*row[:5], {point["point_id"]: Verdict(point["verdict"]) for point in row.payload["points"]})
             for row in rows
-            if row.status == "finished" or row.setup["mode"] != "real"
+            if row.session_id not in under_way
+            or (row.setup["mode"] == "practice" and under_way[row.session_id] != row.question_id)
         ]

@@ -23,7 +23,7 @@ from interviewer.storage.tables import reviews
 if TYPE_CHECKING:
     from fsrs import Scheduler
 
-#: The chance of recall at which a point is due again: FSRS's own default, and a fair price in reviews for a month's preparation.
+#: The chance of recall at which a point is due again: FSRS's own default, a fair price for some weeks of preparation.
 RETENTION = 0.9
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from interviewer.ui.words import words_for
+
 expect.set_options(timeout=60_000)
 
 
@@ -59,9 +61,17 @@ class Room:
             self.answer(texts[turn % len(texts)])
         raise AssertionError("the interview does not end")
 
-    def tab(self, place: int) -> None:
-        """0 interview, 1 report, 2 history, 3 about."""
-        self.page.get_by_role("tab").nth(place).click()
+    def tab(self, tab: int | str) -> None:
+        """A tab by its name; 0 interview, 1 report, 2 history, 3 about. Those a phone has no room for are in a menu."""
+        name = ("interview", "report", "history", "about")[tab] if isinstance(tab, int) else tab
+        expect(self.page.get_by_role("tab").first).to_be_visible()
+        shown = self.page.locator(f"#tabs [role=tab][data-tab-id={name}]")
+        if shown.count():
+            shown.click()
+            return
+        self.page.locator("#tabs .overflow-menu > button").click()
+        words = words_for("zh" if self.page.locator("html").get_attribute("lang") == "zh-CN" else "en")
+        self.page.locator("#tabs .overflow-dropdown button", has_text=words(f"tab_{name}")).click()
 
     def reload(self) -> None:
         self.page.reload()
