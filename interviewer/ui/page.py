@@ -93,7 +93,8 @@ class Page:
         room.see_report.click(self.see_report, None, self.tabs, **EVENT)
         searched = self.history.inputs
         self.history.list.click(self.chosen, [self.session, *chosen, *searched], everything, **EVENT)
-        for box in (self.history.text.input, self.history.status.input):
+        # Not `input`: Gradio lets the first one pass unheard, and a pasted word is one.
+        for box in (self.history.text.change, self.history.status.change):
             box(self.history.html, searched, self.history.list, trigger_mode="always_last", **EVENT)
         self.loading.tick(self.engine_news, None, [form.who, room.who, self.loading], **EVENT)
 
