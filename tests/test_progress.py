@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -170,8 +169,8 @@ def test_when_a_weak_point_is_due_is_said_in_days(days: int, key: str) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    opened = open_store(f"sqlite:///{tmp_path / 'a.db'}")
+def store() -> Iterator[SqlStore]:
+    opened = open_store("sqlite://")
     yield opened
     opened.close()
 

@@ -38,8 +38,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    opened = open_store(f"sqlite:///{tmp_path / 'a.db'}")
+def store() -> Iterator[SqlStore]:
+    opened = open_store("sqlite://")
     yield opened
     opened.close()
 
