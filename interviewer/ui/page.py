@@ -103,7 +103,7 @@ class Page:
     async def restore(self, saved: Any, kept: Any, draft: str) -> AsyncIterator[Changes]:
         """A page was opened or reloaded: back into the interview it was in, also in the middle of a reply; else the set-up as
         it was left."""
-        yield self.form.restored(kept) | self.engine_news() | self.today.news()
+        yield self.form.restored(kept) | self.engine_news() | await asyncio.to_thread(self.today.news)
         session_id = session_of(saved)
         if session_id is None:
             return
@@ -146,7 +146,7 @@ class Page:
             warn(self._words, self._words("warn_gone"))
         else:
             gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
-        return self.to_setup(topics, questions)
+        return await asyncio.to_thread(self.to_setup, topics, questions)
 
     def to_setup(self, topics: Sequence[str] | None, questions: float) -> Changes:
         """Back to the set-up, which is still as it was left."""
@@ -174,7 +174,9 @@ class Page:
             await asyncio.to_thread(self._delete, session_id)
             changes = {self.history.list: await asyncio.to_thread(self.history.html, text, status, data.get("shown"))}
             if session_id == session_of(saved):
-                changes |= self.to_setup(topics, questions) | {self.room.report: empty_report(self._words)}
+                changes |= await asyncio.to_thread(self.to_setup, topics, questions) | {
+                    self.room.report: empty_report(self._words)
+                }
             yield changes
         else:
             yield self.room.unchanged

@@ -21,8 +21,9 @@ class Today:
 
     def build(self) -> None:
         """Create the components inside the Blocks context that is open."""
-        with gr.Row(elem_id=f"today-{self._place}", elem_classes="today", visible=self._shown()) as self.row:
-            self.note = gr.HTML(self._html(), apply_default_css=False)
+        visible, note = self._now()
+        with gr.Row(elem_id=f"today-{self._place}", elem_classes="today", visible=visible) as self.row:
+            self.note = gr.HTML(note, apply_default_css=False)
             self.start = gr.Button(
                 self._words("today_start", n=MINUTES), elem_id=f"today-start-{self._place}", scale=0, min_width=180, size="md"
             )
@@ -33,10 +34,9 @@ class Today:
 
     def news(self) -> dict[Any, Any]:
         """What has become due, as of now."""
-        return {self.row: gr.update(visible=self._shown()), self.note: self._html()}
+        visible, note = self._now()
+        return {self.row: gr.update(visible=visible), self.note: note}
 
-    def _shown(self) -> bool:
-        return not self._quiet or bool(self._parts.coach.due())
-
-    def _html(self) -> str:
-        return render("today", self._words, due=len(self._parts.coach.due()))
+    def _now(self) -> tuple[bool, str]:
+        due = len(self._parts.coach.due())
+        return bool(due) or not self._quiet, render("today", self._words, due=due)
