@@ -204,8 +204,11 @@ def held(
 
 
 def test_the_archive_gives_the_newest_grade_with_its_confidence_and_keeps_what_is_withheld(store: SqlStore) -> None:
-    first = held(store, Setup(), NOW - DAY, 30.0, None)
+    first = held(store, Setup(), NOW - DAY, 30.0, None, close=False)
     store.add_assessment(first, 2, graded("q1", 60.0, Verdict.COVERED), NOW - DAY / 2)
+    store.add_turn(first, Turn(5, Speaker.CANDIDATE, TurnKind.SMALL_TALK, "judged, but no answer", NOW, "q1"))
+    store.add_assessment(first, 5, graded("q1", 99.0), NOW)
+    store.add_turn(first, Turn(6, Speaker.INTERVIEWER, TurnKind.CLOSE, "Bye.", NOW, detail="done/sufficient"))
     with store.transaction() as db:
         db.execute(confidences.insert().values(session_id=first, question_id="q1", percent=75, at=NOW))
     held(store, Setup(mode="real"), NOW, 10.0, 20.0, close=False)

@@ -16,6 +16,9 @@ from interviewer.domain.transcript import Speaker, TurnKind
 from interviewer.storage.sql import SqlStore
 from interviewer.storage.tables import assessments, confidences, sessions, turns
 
+#: Turns whose assessment counts.
+_ANSWERS = (TurnKind.ANSWER.value, TurnKind.DONT_KNOW.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -62,8 +65,15 @@ class SqlArchive:
 
     def answers(self) -> list[Answered]:
         """What was made of each question's answer in each interview, oldest first. Left out is what isn't settled or not
-        to be seen yet: the question that is under way in a running interview, and all of a real one that is running."""
-        newest = sa.select(sa.func.max(assessments.c.id)).group_by(assessments.c.session_id, assessments.c.question_id)
+        to be seen yet: the question that is under way in a running interview, and all of a real one that is running. Whatever
+        else was judged, such as a further try once the question was over, doesn't count either."""
+        judged = sa.and_(turns.c.session_id == assessments.c.session_id, turns.c.number == assessments.c.turn_number)
+        newest = (
+            sa.select(sa.func.max(assessments.c.id))
+            .join(turns, judged)
+            .where(turns.c.kind.in_(_ANSWERS))
+            .group_by(assessments.c.session_id, assessments.c.question_id)
+        )
         columns = (assessments.c.session_id, assessments.c.question_id, assessments.c.at, assessments.c.score)
         sure = sa.and_(
             confidences.c.session_id == assessments.c.session_id, confidences.c.question_id == assessments.c.question_id
