@@ -286,7 +286,7 @@ def interviews(
 ) -> Interviews:
     voice = BuiltinSpeaker(Wording(prompts))
     cast = Cast(lambda: bank, lambda: voice, lambda: grader or MarkedGrader(), lambda: NoRetriever())  # type: ignore[arg-type, return-value]
-    return Interviews(cast, store, clock, reviews)
+    return Interviews(cast, store, clock, reviews=reviews)
 
 
 def running_question(interview: Interview) -> str:
