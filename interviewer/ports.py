@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from interviewer.domain.assessment import Assessment, GraderInfo
 from interviewer.domain.questions import Hit, Question
+from interviewer.domain.review import PointRating
 from interviewer.domain.transcript import SessionInfo, SessionStatus, Setup, Turn
 
 if TYPE_CHECKING:
@@ -184,6 +185,14 @@ class Store(Protocol):
     # Last in the class: below it `list` no longer names the type.
     def list(self, limit: int = 100, status: SessionStatus | None = None) -> list[SessionInfo]:
         """Newest first."""
+
+
+@runtime_checkable
+class Reviews(Protocol):
+    """Where it is kept how well key points were recalled, so that they are asked again in time."""
+
+    def rate(self, session_id: str, ratings: Sequence[PointRating], at: datetime) -> None:
+        """Take in what an interview showed at that time (UTC). A point counts once an interview, however often it is told."""
 
 
 Clock = Callable[[], datetime]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
+from interviewer.dialogue.planned import as_planned
 from interviewer.domain.assessment import Assessment, Basis, GraderInfo
 from interviewer.domain.questions import Bank, Question
 from interviewer.domain.transcript import Turn
@@ -110,7 +111,8 @@ def rederive(
         return ModelGrader(ReplayingEngine(info, then.basis.replies), prompts, builtin, bank=bank)
 
     turns = {turn.number: turn for turn in stored.turns}
-    return [_again(stored, turns[number], then, bank, bank_now, grader_of) for number, then in history]
+    asked = as_planned(bank, stored.info.setup.plan)
+    return [_again(stored, turns[number], then, asked, bank_now, grader_of) for number, then in history]
 
 
 def _again(

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from interviewer.dialogue.planned import as_planned
 from interviewer.domain.questions import Bank, Lang, Passage
 from interviewer.ports import Retriever, Store
 from interviewer.report import Report, StudyPoint, build_report
@@ -42,7 +43,8 @@ class Reports:
         asked = dict.fromkeys(turn.question_id for turn in stored.turns if turn.question_id)
         measured = {question_id: measure(stored.turns, question_id) for question_id in asked}
         deliveries = {question_id: delivery for question_id, delivery in measured.items() if delivery}
-        return build_report(stored, self._bank(), deliveries, self._confidences(session_id))
+        bank = as_planned(self._bank(), stored.info.setup.plan)
+        return build_report(stored, bank, deliveries, self._confidences(session_id))
 
     def full_report(self, session_id: str) -> Report:
         """The report with passages on what to study next, which takes a search for each point. Raises SessionError."""

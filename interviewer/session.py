@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from interviewer.dialogue.intent import recognise
+from interviewer.dialogue.planned import as_planned
 from interviewer.dialogue.policy import Material, Move, next_move
 from interviewer.dialogue.speakers import Speaker as Voice
 from interviewer.dialogue.speakers import Utterance
@@ -22,6 +23,7 @@ from interviewer.dialogue.wording import BUILTIN, Scene
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.errors import SessionError
 from interviewer.domain.questions import Bank, Hit, Lang, LocalText
+from interviewer.domain.review import ratings_of
 from interviewer.domain.text import storable
 from interviewer.domain.transcript import (
     Provenance,
@@ -34,7 +36,7 @@ from interviewer.domain.transcript import (
     active_seconds,
     answer_text,
 )
-from interviewer.ports import Clock, Grader, GradingItem, Retriever, Store, StoredSession
+from interviewer.ports import Clock, Grader, GradingItem, Retriever, Reviews, Store, StoredSession
 from interviewer.report import Report
 from interviewer.reporting import Reports
 
@@ -118,10 +120,18 @@ class Cast:
 class Interview:
     """One interview. Calls that speak take a lock: a second one at the same time raises SessionError."""
 
-    def __init__(self, stored: StoredSession, cast: Cast, store: Store, clock: Clock, recent: frozenset[str]) -> None:
+    def __init__(
+        self,
+        stored: StoredSession,
+        cast: Cast,
+        store: Store,
+        clock: Clock,
+        recent: frozenset[str],
+        reviews: Reviews | None = None,
+    ) -> None:
         self.id = stored.info.id
         self.setup = stored.info.setup
-        self._cast, self._store, self._clock, self._recent = cast, store, clock, recent
+        self._cast, self._store, self._clock, self._recent, self._reviews = cast, store, clock, recent, reviews
         self._turns = list(stored.turns)
         self._assessments: dict[int, Assessment] = dict(store.history(self.id))
         self._state = replay(self.setup, self._turns, self._assessments)
@@ -165,7 +175,7 @@ class Interview:
     def progress(self) -> Progress:
         state, thread = self._state, self._state.thread
         used = state.seconds_used + (0.0 if self.finished else active_seconds(state.last_at, self._clock()))
-        question = self._cast.bank().get(thread.question_id) if thread else None
+        question = self._bank().get(thread.question_id) if thread else None
         shown = thread is not None and self.setup.mode == "practice"
         return Progress(
             asked=len(state.asked),
@@ -181,7 +191,11 @@ class Interview:
     def _questions_there(self) -> int:
         """How many questions the chosen topics hold: no interview can ask more."""
         topics = self.setup.topics
-        return sum(not topics or question.topic in topics for question in self._cast.bank())
+        return sum(not topics or question.topic in topics for question in self._bank())
+
+    def _bank(self) -> Bank:
+        """The bank with the planned questions as this interview is to ask them."""
+        return as_planned(self._cast.bank(), self.setup.plan)
 
     @property
     def _shows_grades(self) -> bool:
@@ -242,12 +256,31 @@ class Interview:
             raise
         self._turns.append(turn)
         assessment = self._keep(turn, grade()) if grade else None
+        over = len(self._state.results)
         self._state = advance(self._state, turn, assessment)
+        if len(self._state.results) > over:
+            self.rate()
 
     def _keep(self, turn: Turn, assessment: Assessment) -> Assessment:
         self._store.add_assessment(self.id, turn.number, assessment, self._clock())
         self._assessments[turn.number] = assessment
         return assessment
+
+    def rate(self) -> None:
+        """Tell the review schedule what the questions that are over have shown. Telling it again changes nothing, so an
+        interview that comes back from the store makes up for what a crash kept it from. Real ones tell at their end."""
+        if self._reviews is None or not self._shows_grades:
+            return
+        about = {entry.question_id: entry.point_id for entry in self.setup.plan}
+        for closed in self.closed:
+            own = [turn for turn in self._turns if turn.question_id == closed.question_id]
+            if closed.assessment is None or not own:
+                continue
+            ratings = ratings_of(closed.assessment, own, about.get(closed.question_id))
+            try:
+                self._reviews.rate(self.id, ratings, own[-1].at)
+            except Exception:  # a schedule that can't be written must not end anybody's interview
+                log.exception("the reviews of %s could not be kept", closed.question_id)
 
     def _grade_if_owed(self) -> None:
         last = self._turns[-1] if self._turns else None
@@ -265,7 +298,7 @@ class Interview:
         """Grades the whole answer to the running question, this turn included, when called."""
 
         def graded() -> Assessment:
-            question = self._cast.bank().get(turn.question_id or "")
+            question = self._bank().get(turn.question_id or "")
             if question is None:
                 return Assessment.ungraded(turn.question_id or "", "the question is no longer in the bank", self._grader.info)
             answer = answer_as_graded(self._turns, turn, self.setup.lang)
@@ -282,7 +315,7 @@ class Interview:
         return graded
 
     def _speak_while_due(self) -> Iterator[Update]:
-        material = Material(self._cast.bank(), self._recent)
+        material = Material(self._bank(), self._recent)
         while (move := next_move(self._state, material)) is not None:
             leaving = self._state.thread if move.kind in (TurnKind.ASK, TurnKind.CLOSE) else None
             if leaving is not None:
@@ -356,9 +389,11 @@ class Interviews:
         store: Store,
         clock: Clock = lambda: datetime.now(UTC),
         confidences: Callable[[str], Mapping[str, int]] = lambda _: {},
+        reviews: Reviews | None = None,
     ) -> None:
-        """`confidences` gives how sure a session's candidate was, in percent by question id."""
-        self._cast, self._store, self._clock = cast, store, clock
+        """`confidences` gives how sure a session's candidate was, in percent by question id; `reviews` takes in what
+        interviews show of each key point."""
+        self._cast, self._store, self._clock, self._reviews = cast, store, clock, reviews
         self._reports = Reports(store, cast.bank, cast.retriever, confidences)
         self._live: dict[str, Interview] = {}
         self._lock = threading.Lock()
@@ -376,7 +411,8 @@ class Interviews:
             live = self._live.get(session_id)
             if live is None or live.outdated:
                 stored = self._store.load(session_id)
-                live = Interview(stored, self._cast, self._store, self._clock, self._recent(session_id))
+                live = Interview(stored, self._cast, self._store, self._clock, self._recent(session_id), self._reviews)
+                live.rate()
                 self._live[session_id] = live
                 self._forget_some()
             return live

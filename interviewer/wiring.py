@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from interviewer.coach import Coach
 from interviewer.config import Settings, prompts_dir
 from interviewer.dialogue.speakers import BuiltinSpeaker, ModelSpeaker, Speaker
 from interviewer.dialogue.wording import Wording
@@ -26,8 +27,10 @@ from interviewer.replay import RecordedGrader, Rederived, rederive
 from interviewer.retrieval import BackgroundBuild, OnProgress
 from interviewer.session import Cast, Interviews
 from interviewer.storage import SqlStore, open_store
+from interviewer.storage.archive import SqlArchive
 from interviewer.storage.confidences import SqlConfidences
 from interviewer.storage.disputes import SqlDisputes
+from interviewer.storage.reviews import SqlReviews
 from interviewer.voice.catalogue import Suggested, suggest
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
@@ -56,9 +59,12 @@ class Parts:
         self._builtin: tuple[Bank, BuiltinGrader, RecordedGrader] | None = None
         self._judge: tuple[Engine, RecordedGrader, RecordedGrader] | None = None
         self.indexing = BackgroundBuild(self._reindex)
+        self.archive, reviews = SqlArchive(store), SqlReviews(store)
+        self.coach = Coach(reviews, self.archive, lambda: library.bank)
         self.interviews = Interviews(
             Cast(lambda: library.bank, self._voice, self._grader, lambda: library.index, self._builtin_recorded),
             store,
+            reviews=reviews,
             confidences=self.confidences.of_session,
         )
 

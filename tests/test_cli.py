@@ -279,6 +279,13 @@ def test_an_interview_is_paused_and_resumed(shell: Shell) -> None:
     assert shell("export", session_id).returncode == 1
 
 
+def test_ten_minutes_today_in_the_terminal(shell: Shell) -> None:
+    held = shell("chat", "--today", "--lang", "en", stdin="/skip\n/end\n")
+    assert held.returncode == 0, held.stderr
+    assert "10 minutes" in held.stdout
+    assert "# Interview report" in held.stdout
+
+
 def test_a_running_real_interview_keeps_its_grades_to_itself(shell: Shell) -> None:
     paused = shell("chat", "--mode", "real", "--lang", "en", "--questions", "2", stdin="I would first define it properly\n")
     session_id = paused.stderr.split()[-1]

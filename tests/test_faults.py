@@ -218,7 +218,9 @@ def test_memory_runs_out_while_speaking(parts: Parts, engine: FaultyEngine, cloc
     make, cause = TROUBLES[name]
     engine.talking = fails(make)
     interview = begin(parts)
-    assert asked(interview)[0].provenance.fallback  # type: ignore[union-attr]
+    greeting = interview.turns[0].provenance
+    assert greeting
+    assert greeting.fallback
     status = parts.engine_status()
     assert (status.state, status.cause) == ("resting", cause)
     list(interview.say(ANSWER))

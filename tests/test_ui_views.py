@@ -26,19 +26,20 @@ from interviewer.report.words import word
 from interviewer.session import QuestionClosed
 from interviewer.ui.about import about_html
 from interviewer.ui.assessed import highlighted, question_view
-from interviewer.ui.history import Leaders, history_html
+from interviewer.ui.history import Search, history_html
 from interviewer.ui.html import render
 from interviewer.ui.live import Failure, LiveInterview, Snapshot
 from interviewer.ui.report_page import report_html
 from interviewer.ui.room_view import feedback_views, room_data, who_speaks
 from interviewer.ui.setup_form import SetupForm, pool_note, setup_from, topic_choices, whole_number
-from interviewer.ui.words import texts, words_for
+from interviewer.ui.words import Words, texts, words_for
 from interviewer.voice.delivery import measure
 from interviewer.wiring import EngineStatus
 from tests.spoken_interview import CONFIDENCES, spoken_interview, spoken_turn
 from tests.ui_fakes import (
     GRADER,
     NASTY,
+    FakeArchive,
     FakeInterviews,
     FakeParts,
     ScriptedInterview,
@@ -76,6 +77,10 @@ def held(mode: str = "practice", answer: str = "chains of buckets", **kind: obje
 
     list(interview.request(TurnKind.SKIP))
     return interview
+
+
+def listed(interviews: FakeInterviews, bank: Bank = BANK, words: Words = EN, text: str = "") -> str:
+    return history_html(interviews.list(), FakeArchive(interviews), bank, words, Search(text))  # type: ignore[arg-type]
 
 
 def seen(interview: ScriptedInterview) -> Snapshot:
@@ -268,7 +273,7 @@ def test_no_text_of_a_stranger_becomes_markup(lang: Lang, settings: Settings) ->
     pages = [
         render("feedback", words, views=feedback_views(seen(interview), bank, words), quiet=False, limits=limits),
         report_html(interviews, bank, interview.id, words),  # type: ignore[arg-type]
-        history_html(interviews, bank, words, Leaders(interviews)),  # type: ignore[arg-type]
+        listed(interviews, bank, words),
         about_html(parts, words),  # type: ignore[arg-type]
         render("who", words, who=who, limits=limits),
         render("ingested", words, files=[nasty_report()], error=NASTY),
@@ -366,23 +371,20 @@ def test_a_number_box_that_is_emptied_or_mistyped_is_no_error(typed: float | Non
 def test_history_keeps_the_score_of_a_running_real_interview_to_itself() -> None:
     interviews = FakeInterviews(BANK)
     interview = interviews.add(held("real"))
-    assert "62 / 100" not in history_html(interviews, BANK, EN, Leaders(interviews))  # type: ignore[arg-type]
-    assert 'data-action="resume"' in history_html(interviews, BANK, EN, Leaders(interviews))  # type: ignore[arg-type]
+    assert "62 / 100" not in listed(interviews)
+    assert 'data-action="resume"' in listed(interviews)
     interview.finished = True
-    assert "62 / 100" in history_html(interviews, BANK, EN, Leaders(interviews))  # type: ignore[arg-type]
-    assert 'data-action="open"' in history_html(interviews, BANK, EN, Leaders(interviews))  # type: ignore[arg-type]
+    assert "62 / 100" in listed(interviews)
+    assert 'data-action="open"' in listed(interviews)
 
 
 def test_history_names_the_model_that_took_over() -> None:
     interviews = FakeInterviews(BANK)
     interview = interviews.add(held(finished=True))
-    led_by = Leaders(interviews)  # type: ignore[arg-type]
-    assert "built-in interviewer" in history_html(interviews, BANK, EN, led_by)  # type: ignore[arg-type]
+    assert "built-in interviewer" in listed(interviews)
     spoken = replace(interview.turns[-1], provenance=Provenance("transformers", "some/<model>"))
     interview.turns = (*interview.turns[:-1], spoken)
-    assert "built-in interviewer" in history_html(interviews, BANK, EN, led_by)  # type: ignore[arg-type]
-    interview.touched += 1
-    assert "some/&lt;model&gt;" in history_html(interviews, BANK, EN, led_by)  # type: ignore[arg-type]
+    assert "some/&lt;model&gt;" in listed(interviews)
 
 
 def test_the_report_waits_for_the_end_and_survives_its_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:

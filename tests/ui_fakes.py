@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +14,14 @@ from interviewer.config import Settings
 from interviewer.dialogue.state import EndOfQuestion
 from interviewer.domain.assessment import Assessment, Evidence, GraderInfo, MisconceptionFound, PointAssessment, Status, Verdict
 from interviewer.domain.errors import SessionError
-from interviewer.domain.questions import Bank, KeyPoint, LocalText, Question
+from interviewer.domain.questions import Bank, KeyPoint, Lang, LocalText, Question
+from interviewer.domain.review import Card
 from interviewer.domain.transcript import SessionInfo, Setup, Speaker, Speech, Turn, TurnKind
 from interviewer.ports import StoredSession
 from interviewer.report import Report, build_report
+from interviewer.report.progress import Overview, overview
 from interviewer.session import Committed, Ended, Progress, QuestionClosed, Spoken, Update
+from interviewer.storage.archive import Asked
 from interviewer.voice.delivery import measure
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
@@ -81,7 +84,6 @@ class ScriptedInterview:
     stopped: threading.Event = field(default_factory=threading.Event)
     interviewer: str = "built-in"
     outdated: bool = False
-    touched: int = 0
 
     @property
     def progress(self) -> Progress:
@@ -176,7 +178,35 @@ class FakeInterviews:
 
     def info(self, interview: ScriptedInterview) -> SessionInfo:
         status = "finished" if interview.finished else "running"
-        return SessionInfo(interview.id, interview.setup, status, AT, AT + timedelta(interview.touched), "built-in", 1, 61.6)
+        return SessionInfo(interview.id, interview.setup, status, AT, AT, "built-in", 1, 61.6)
+
+
+class FakeArchive:
+    """What `SqlArchive` would find in scripted interviews."""
+
+    def __init__(self, interviews: FakeInterviews) -> None:
+        self._interviews = interviews
+
+    def asked(self) -> list[Asked]:
+        known = self._interviews.known.values()
+        return [Asked(i.id, t.question_id or "", t.text, t.at) for i in known for t in i.turns if t.kind is TurnKind.ASK]
+
+    def speakers(self) -> dict[str, str]:
+        said = [(i.id, t.provenance) for i in self._interviews.known.values() for t in i.turns]
+        return {session_id: made.model for session_id, made in said if made and made.model}
+
+
+class FakeCoach:
+    """A coach of somebody who has just begun."""
+
+    def due(self) -> list[Card]:
+        return []
+
+    def sitting(self, lang: Lang) -> Setup:
+        return Setup(lang, minutes=10)
+
+    def overview(self) -> Overview:
+        return overview((), (), Bank(), AT.date())
 
 
 class FakeParts:
@@ -186,6 +216,8 @@ class FakeParts:
         self.settings = settings
         self.bank = bank
         self.interviews: Any = interviews or FakeInterviews(bank)
+        self.archive = FakeArchive(self.interviews)
+        self.coach = FakeCoach()
         self.status = EngineStatus("none")
         self.voice = Dictation(lambda *_, **__: Path(), lambda: Glossary(bank))
 

@@ -62,6 +62,8 @@ def chat(args: argparse.Namespace) -> int:
 
 
 def _setup(args: argparse.Namespace, parts: Parts) -> Setup:
+    if args.today:
+        return parts.coach.sitting(args.lang or terminal_language())
     topics = tuple(dict.fromkeys(topic.strip() for topic in args.topics.split(",") if topic.strip()))
     known = {question.topic for question in parts.bank}
     unknown = [topic for topic in topics if topic not in known]

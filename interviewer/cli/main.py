@@ -116,6 +116,9 @@ def _chat(commands: _Commands) -> None:
     parser.add_argument("--persona", choices=PERSONAS, default="neutral", help="the interviewer's manner; grading is the same")
     parser.add_argument("--company", default="", metavar="NAME", help="a company to play the interview at")
     parser.add_argument("--seed", type=int, default=0, help="fix every choice (default: random)")
+    parser.add_argument(
+        "--today", action="store_true", help="ten minutes of practice on what is due for review, whatever else is set"
+    )
     parser.add_argument("--resume", metavar="ID", help="go on with an interview (see: interviewer sessions)")
     _engine_options(parser)
 

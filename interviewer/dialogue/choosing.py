@@ -1,5 +1,5 @@
-"""Which question comes next: in the interview's language where there is one, near the level, spread over the topics, never one
-that was asked or one much like it."""
+"""Which question comes next: what was planned; then in the interview's language where there is one, near the level, spread over
+the topics, never one that was asked or one much like it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ NEAR_DUPLICATE = 0.6
 def choose_question(state: State, bank: Bank, recent: frozenset[str]) -> Question | None:
     """The next question, or None when nothing is left. The same state and bank always give the same one."""
     asked = [q for q in map(bank.get, state.asked) if q is not None]
+    planned = (bank.get(entry.question_id) for entry in state.setup.plan if entry.question_id not in state.asked)
+    if (first := next((q for q in planned if q is not None), None)) is not None:
+        return first
     topics = state.setup.topics
     pool = [q for q in bank if (not topics or q.topic in topics) and not _was_asked(q, asked)]
     if not pool:

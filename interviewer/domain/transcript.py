@@ -124,10 +124,21 @@ def company_name(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """A question to be asked: in its first wording (0) or in one of its rephrasings (from 1); about one key point only where
+    `point_id` names it."""
+
+    question_id: str
+    wording: int = 0
+    point_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """What the person chose. `minutes` 0 means no time limit; no topics means all of them.
 
-    `level` 1–3 is where the interview starts; with `adaptive` it moves with the answers. `seed` fixes every choice.
+    `level` 1–3 is where the interview starts; with `adaptive` it moves with the answers. `seed` fixes every choice. What is in
+    the `plan` is asked first, in its order and whatever its topic.
     `persona` and `company` (a name from `company_name`, or nothing) colour how things are said, never what is asked or graded.
     """
 
@@ -142,6 +153,7 @@ class Setup:
     seed: int = 0
     persona: Persona = "neutral"
     company: str = ""
+    plan: tuple[Planned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,25 @@
-"""One language's page: header, tabs, and the wiring between set-up, room, report, history and bank."""
+"""One language's page: header, tabs, and the wiring between set-up, room, report, history, progress and bank."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
 from interviewer.domain.errors import InterviewerError
+from interviewer.domain.transcript import Setup
 from interviewer.ui.about import about_html
 from interviewer.ui.bank_page import BankPage
-from interviewer.ui.history import Leaders, history_html
-from interviewer.ui.html import render, static
+from interviewer.ui.history import History
+from interviewer.ui.html import render
 from interviewer.ui.live import LiveInterviews
+from interviewer.ui.progress_page import ProgressPage
 from interviewer.ui.report_page import empty_report, report_html, report_view
 from interviewer.ui.room import EVENT, Changes, Room, WayOut, explain, session_of, warn
 from interviewer.ui.setup_form import SetupForm, setup_from
+from interviewer.ui.today import Today
 from interviewer.ui.words import Words, words_for
 from interviewer.wiring import Parts
 
@@ -32,7 +35,9 @@ class Page:
 
     def __init__(self, parts: Parts, lives: LiveInterviews, words: Words) -> None:
         self._parts, self._lives, self._words = parts, lives, words
-        self._leaders = Leaders(parts.interviews)
+        self.today = Today(parts, words, "setup", quiet=True)
+        self.progress = ProgressPage(parts, words)
+        self.history = History(parts, words)
 
     def build(self) -> Any:
         """The page, ready to be mounted."""
@@ -43,6 +48,7 @@ class Page:
             with gr.Tabs(elem_id="tabs") as self.tabs:
                 with gr.Tab(words("tab_interview"), id="interview") as interview_tab:
                     with gr.Column(elem_id="setup") as self.setup_column:
+                        self.today.build()
                         self.form = SetupForm(self._parts, words)
                         self.form.build()
                     with gr.Column(elem_id="room-column", visible=False) as self.room_column:
@@ -53,20 +59,17 @@ class Page:
                 with gr.Tab(words("tab_report"), id="report"):
                     report.render()
                 with gr.Tab(words("tab_history"), id="history") as history_tab:
-                    self.history = gr.HTML(
-                        "",
-                        js_on_load=static("history.js"),
-                        sure=words("delete_confirm"),
-                        apply_default_css=False,
-                        elem_id="history",
-                    )
+                    self.history.build()
+                with gr.Tab(words("tab_progress"), id="progress") as progress_tab:
+                    self.progress.build()
                 with gr.Tab(words("tab_bank"), id="bank") as bank_tab:
                     self.bank = BankPage(self._parts, words)
                     self.bank.build(bank_tab)
                 with gr.Tab(words("tab_about"), id="about") as about_tab:
                     about = gr.HTML("", apply_default_css=False, elem_id="about")
             self.loading = gr.Timer(ENGINE_EVERY, active=False)
-            history_tab.select(self._history, None, self.history, **EVENT)
+            history_tab.select(self.history.html, self.history.inputs, self.history.list, **EVENT)
+            progress_tab.select(self.progress.news, None, self.progress.outputs, **EVENT)
             chosen = [self.form.topics, self.form.questions]
             interview_tab.select(self.form.refreshed, chosen, [*chosen[:1], self.form.pool, self.form.who], **EVENT)
             to_add = {self.tabs: gr.update(selected="bank"), self.bank.tabs: gr.update(selected="add")}
@@ -82,19 +85,25 @@ class Page:
 
     def _wire(self, blocks: Any) -> None:
         form, room = self.form, self.room
-        stage = [self.tabs, self.history, self.loading]  # the columns are the room's to change as well
-        everything = [*stage, form.topics, form.pool, form.who, *room.outputs]
+        stage = [self.tabs, self.history.list, self.loading]  # the columns are the room's to change as well
+        everything = [*stage, *self.today.outputs, form.topics, form.pool, form.who, *room.outputs]
         blocks.load(
             self.restore, [self.session, form.kept, room.mark],
             [*everything, *(choice for choice in form.inputs if choice is not form.topics)],
             js="(saved, kept) => [saved, kept, window.interviewer.draft(saved && saved.session)]", **EVENT,
         )  # fmt: skip
         form.start.click(self.start, form.inputs, everything, trigger_mode="once", **EVENT)
+        for today in (self.today, self.progress.today):
+            today.start.click(self.start_today, form.lang, everything, trigger_mode="once", **EVENT)
         chosen = [form.topics, form.questions]
         room.leave.click(self.leave, [self.session, *chosen], everything, **EVENT)
         room.new.click(self.to_setup, chosen, everything, **EVENT)
         room.see_report.click(self.see_report, None, self.tabs, **EVENT)
-        self.history.click(self.chosen, [self.session, *chosen], everything, **EVENT)
+        searched = self.history.inputs
+        self.history.list.click(self.chosen, [self.session, *chosen, *searched], everything, **EVENT)
+        # Not `input`: Gradio lets the first one pass unheard, and a pasted word is one.
+        for box in (self.history.text.change, self.history.status.change):
+            box(self.history.html, searched, self.history.list, trigger_mode="always_last", **EVENT)
         self.loading.tick(self.engine_news, None, [form.who, room.who, self.loading], **EVENT)
 
     # ------------------------------------------------------------ handlers
@@ -102,7 +111,7 @@ class Page:
     async def restore(self, saved: Any, kept: Any, draft: str) -> AsyncIterator[Changes]:
         """A page was opened or reloaded: back into the interview it was in, also in the middle of a reply; else the set-up as
         it was left."""
-        yield self.form.restored(kept) | self.engine_news()
+        yield self.form.restored(kept) | self.engine_news() | await asyncio.to_thread(self.today.news)
         session_id = session_of(saved)
         if session_id is None:
             return
@@ -120,13 +129,22 @@ class Page:
 
     async def start(self, *values: Any) -> AsyncIterator[Changes]:
         """The set-up's Start button."""
+        async for changes in self._begin(lambda: setup_from(*values)):
+            yield changes
+
+    async def start_today(self, lang: Any) -> AsyncIterator[Changes]:
+        """A button for ten minutes today."""
+        async for changes in self._begin(lambda: self._parts.coach.sitting("en" if lang == "en" else "zh")):
+            yield changes
+
+    async def _begin(self, setup: Callable[[], Setup]) -> AsyncIterator[Changes]:
         try:
-            live = await asyncio.to_thread(self._lives.start, setup_from(*values))
+            live = await asyncio.to_thread(lambda: self._lives.start(setup()))
         except InterviewerError as error:
             warn(self._words, self._words("warn_no_setup", error=error))
             yield self.room.unchanged
             return
-        yield self._stage(in_room=True)
+        yield self._stage(in_room=True) | {self.tabs: gr.update(selected="interview")}
         async for changes in self.room.show(live, text=""):
             yield changes
 
@@ -136,17 +154,17 @@ class Page:
             warn(self._words, self._words("warn_gone"))
         else:
             gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
-        return self.to_setup(topics, questions)
+        return await asyncio.to_thread(self.to_setup, topics, questions)
 
     def to_setup(self, topics: Sequence[str] | None, questions: float) -> Changes:
         """Back to the set-up, which is still as it was left."""
-        return self._away() | self.form.refreshed(topics, questions)
+        return self._away() | self.form.refreshed(topics, questions) | self.today.news()
 
     def see_report(self) -> Any:
         return gr.update(selected="report")
 
     async def chosen(
-        self, saved: Any, topics: Sequence[str] | None, questions: float, event: gr.EventData
+        self, saved: Any, topics: Sequence[str] | None, questions: float, text: Any, status: Any, event: gr.EventData
     ) -> AsyncIterator[Changes]:
         """A button in the history list."""
         data = event._data if isinstance(event._data, dict) else {}
@@ -158,22 +176,26 @@ class Page:
             yield {self.tabs: gr.update(selected="interview")}
             async for changes in self._enter(session_id, None):
                 yield changes
+        elif action == "more":
+            yield {self.history.list: await asyncio.to_thread(self.history.html, text, status, data.get("shown"))}
         elif action == "delete":
-            changes = await asyncio.to_thread(self._delete, session_id)
+            await asyncio.to_thread(self._delete, session_id)
+            changes = {self.history.list: await asyncio.to_thread(self.history.html, text, status, data.get("shown"))}
             if session_id == session_of(saved):
-                changes |= self.to_setup(topics, questions) | {self.room.report: empty_report(self._words)}
+                changes |= await asyncio.to_thread(self.to_setup, topics, questions) | {
+                    self.room.report: empty_report(self._words)
+                }
             yield changes
         else:
             yield self.room.unchanged
 
-    def _delete(self, session_id: str) -> Changes:
+    def _delete(self, session_id: str) -> None:
         try:
             self._lives.forget(session_id)
             self._parts.interviews.delete(session_id)
             gr.Info(self._words("deleted"), duration=3, title=self._words("title"))
         except InterviewerError as error:
             warn(self._words, explain(self._words, error))
-        return {self.history: self._history()}
 
     async def _enter(self, session_id: str, draft: str | None) -> AsyncIterator[Changes]:
         try:
@@ -191,6 +213,3 @@ class Page:
 
     def _stage(self, in_room: bool) -> Changes:
         return {self.setup_column: gr.update(visible=not in_room), self.room_column: gr.update(visible=in_room)}
-
-    def _history(self) -> str:
-        return history_html(self._parts.interviews, self._parts.bank, self._words, self._leaders)

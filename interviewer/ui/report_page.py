@@ -9,6 +9,7 @@ import logging
 from itertools import groupby
 from typing import Any
 
+from interviewer.dialogue.planned import as_planned
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank
 from interviewer.report import Report, sureness_chart_svg, topic_chart_svg
@@ -52,6 +53,7 @@ def _page(report: Report, bank: Bank, words: Words) -> str:
     from markupsafe import Markup
 
     lang = report.session.setup.lang
+    bank = as_planned(bank, report.session.setup.plan)
     titles = {topic.topic: topic.title.get(words.lang) for topic in report.topics}
     views = []
     for number, result in enumerate(report.questions, start=1):

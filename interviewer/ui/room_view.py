@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from interviewer.dialogue.planned import as_planned
 from interviewer.domain.questions import Bank
 from interviewer.domain.transcript import Speaker, Turn, TurnKind, answer_text
 from interviewer.ui.assessed import QuestionView, question_view
@@ -45,6 +46,7 @@ def feedback_views(snapshot: Snapshot, bank: Bank, words: Words) -> list[Questio
     if snapshot.setup.mode == "real" and not snapshot.finished:
         return []
     lang = snapshot.setup.lang
+    bank = as_planned(bank, snapshot.setup.plan)
     views = []
     for number, closed in enumerate(snapshot.closed, start=1):
         question = bank.get(closed.question_id)

@@ -4,5 +4,7 @@ element.addEventListener("click", (event) => {
   if (!button) return;
   const { action, session } = button.dataset;
   if (action === "delete" && !window.confirm(props.sure)) return;
-  trigger("click", { action, session });
+  // How many are shown goes along, so that a deleted one is no reason to fold the list up again.
+  const shown = button.dataset.shown || element.querySelector(".sessions").dataset.shown;
+  trigger("click", { action, session, shown });
 });
