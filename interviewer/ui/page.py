@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from interviewer.domain.errors import InterviewerError
-from interviewer.domain.transcript import Setup
+from interviewer.domain.transcript import Planned, Setup
 from interviewer.ui.about import about_html
 from interviewer.ui.bank_page import BankPage
 from interviewer.ui.history import History
@@ -95,6 +95,7 @@ class Page:
         form.start.click(self.start, form.inputs, everything, trigger_mode="once", **EVENT)
         for today in (self.today, self.progress.today):
             today.start.click(self.start_today, form.lang, everything, trigger_mode="once", **EVENT)
+        self.bank.question.click(self.practise, form.lang, everything, trigger_mode="once", **EVENT)
         chosen = [form.topics, form.questions]
         room.leave.click(self.leave, [self.session, *chosen], everything, **EVENT)
         room.new.click(self.to_setup, chosen, everything, **EVENT)
@@ -135,6 +136,16 @@ class Page:
     async def start_today(self, lang: Any) -> AsyncIterator[Changes]:
         """A button for ten minutes today."""
         async for changes in self._begin(lambda: self._parts.coach.sitting("en" if lang == "en" else "zh")):
+            yield changes
+
+    async def practise(self, lang: Any, event: gr.EventData) -> AsyncIterator[Changes]:
+        """The bank's button for practising the question that is shown; its other buttons are the bank's own business."""
+        data = event._data if isinstance(event._data, dict) else {}
+        if data.get("action") != "practise":
+            yield self.room.unchanged
+            return
+        plan = (Planned(str(data.get("question") or "")),)
+        async for changes in self._begin(lambda: Setup("en" if lang == "en" else "zh", questions=1, plan=plan)):
             yield changes
 
     async def _begin(self, setup: Callable[[], Setup]) -> AsyncIterator[Changes]:

@@ -72,6 +72,9 @@ def test_browsing_and_searching_spoil_nothing(visit: Visit, server: Server, lang
     page.locator("#bank-question [data-action=back]").click()
     expect(rows.first).to_contain_text("KV")  # still what was searched for
     room.picture("found")
+    rows.first.locator(".bank-open").click()
+    page.locator("#bank-question [data-action=practise]").click()
+    expect(room.said_by("interviewer").nth(1)).to_contain_text(asked)
 
 
 def test_a_document_is_looked_at_saved_asked_and_edited(visit: Visit, server: Server, tmp_path: Path) -> None:
