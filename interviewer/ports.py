@@ -151,7 +151,7 @@ class Grader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """Everything kept of a session. `assessments` holds the newest one of each question, in the order asked, without retries."""
+    """Everything kept of a session. `assessments` holds the newest one of each question in the order asked, none of a retry."""
 
     info: SessionInfo
     turns: tuple[Turn, ...]

@@ -252,9 +252,7 @@ class Interview:
             if self.setup.mode != "practice" or question_id not in {result.question_id for result in self._state.results}:
                 raise SessionError("this question can't be answered again")
             self._grade_if_owed()
-            turn = Turn(
-                self._next_number(), Speaker.CANDIDATE, TurnKind.RETRY, text, self._clock(), question_id, speech=speech
-            )
+            turn = Turn(self._next_number(), Speaker.CANDIDATE, TurnKind.RETRY, text, self._clock(), question_id, speech=speech)
             self._commit(turn, self._grade(turn))
             yield Committed(turn)
 
