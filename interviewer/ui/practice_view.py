@@ -85,8 +85,10 @@ def _sure(snapshot: Snapshot, question_id: str, words: Words) -> str:
 def _hinted(closed: QuestionClosed, words: Words) -> str:
     if closed.hinted is None:
         return ""
-    given = sum(closed.hinted.hints.values())
-    return words("hints_cost", n=given, score=round(closed.hinted.score), percent=round(100 * HINT_COST))
+    given, score = sum(closed.hinted.hints.values()), round(closed.hinted.score)
+    if closed.assessment is None or closed.assessment.score is None or score == round(closed.assessment.score):
+        return words("hints_free", n=given)
+    return words("hints_cost", n=given, score=score, percent=round(100 * HINT_COST))
 
 
 def _again(

@@ -36,6 +36,7 @@ def room_data(snapshot: Snapshot, words: Words) -> dict[str, Any]:
         "turns": len(snapshot.turns),
         "ticket": snapshot.ticket,
         "busy": snapshot.busy,
+        "waiting": snapshot.waiting is not None,
         "finished": snapshot.finished,
         "rows": list(_rows(snapshot, words)),
         "question": words("finished") if snapshot.finished else asked,
@@ -156,7 +157,9 @@ def _last_turns(snapshot: Snapshot) -> dict[int, int]:
 def _closed_note(snapshot: Snapshot, place: int, words: Words) -> str:
     closed = snapshot.closed[place - 1]
     assessment = closed.assessment
-    if assessment is None or assessment.score is None or closed.question_id == snapshot.waiting:
+    if closed.question_id == snapshot.waiting:
+        return words("note_waiting", n=place)
+    if assessment is None or assessment.score is None:
         return words("note_done", n=place)
     return words("note_score", n=place, score=round(assessment.score))
 

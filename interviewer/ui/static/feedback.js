@@ -84,7 +84,7 @@ watch("value", () => {
   remember();
   // Whoever was in here with the keyboard is taken to what has come in the place of what they pressed.
   if (inside && (document.activeElement === document.body || !document.activeElement)) {
-    const next = element.querySelector(".sure button, details.question[open] > summary, #feedback-heading");
+    const next = element.querySelector(".sure button") || element.querySelector("details.question[open] > summary");
     if (next) next.focus({ preventScroll: true });
   }
 });

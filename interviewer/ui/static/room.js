@@ -80,6 +80,7 @@ const draw = () => {
   const follow = log.scrollHeight - log.scrollTop - log.clientHeight < 80 || log.dataset.session !== now.session;
   log.dataset.session = now.session;
   log.dataset.turns = now.turns;
+  log.dataset.waiting = String(now.waiting);
   log.setAttribute("aria-busy", String(now.busy));
   window.interviewer.taken(now.ticket, now.turns);
   now.rows.forEach((data, i) => drawRow(log.children[i] || log.appendChild(bubble()), data));
