@@ -17,7 +17,8 @@ from interviewer.domain.errors import InterviewerError, SessionError
 from interviewer.domain.transcript import TurnKind
 from interviewer.ui.html import render, static
 from interviewer.ui.live import Action, LiveInterview, LiveInterviews, Outcome, Snapshot, proceed
-from interviewer.ui.practice_panel import Changes, PracticePanel
+from interviewer.ui.practice_panel import Changes as Changes
+from interviewer.ui.practice_panel import PracticePanel
 from interviewer.ui.report_page import report_html
 from interviewer.ui.room_view import room_data, who_speaks
 from interviewer.ui.voice_box import voice_box

@@ -13,10 +13,7 @@ const turned = () => {
     if (covered) card.querySelector(".revealed").setAttribute("inert", "");
     else card.querySelector(".revealed").removeAttribute("inert");
   }
-  if (!line) return;
-  const box = document.querySelector("#answer textarea");
-  line.scrollIntoView({ block: "center" });
-  if (box) box.focus({ preventScroll: true });
+  if (line) line.scrollIntoView({ block: "center" });
 };
 watch("value", turned);
 turned();

@@ -91,8 +91,9 @@ const draw = () => {
   if (follow) log.scrollTop = log.scrollHeight;
   if (!now.busy) {
     // Read aloud once, when the reply is whole; announcing every piece would stutter.
-    const said = now.rows.filter((row) => row.who === "interviewer").pop();
-    if (said && said.text !== announced) set(spoken, (announced = said.text));
+    const last = (who) => now.rows.filter((row) => row.who === who).pop()?.text;
+    const said = [now.waiting && last("note"), last("interviewer")].filter(Boolean).join(" ");
+    if (said && said !== announced) set(spoken, (announced = said));
   }
   tick();
   window.dispatchEvent(new CustomEvent("interviewer:room", { detail: now }));
