@@ -228,13 +228,13 @@ def panel(settings: Settings, interview: ScriptedInterview) -> tuple[PracticePan
     async def find(saved: Any) -> LiveInterview | None:
         return lives.get(saved) if saved else None
 
-    made = PracticePanel(parts, EN, find)  # type: ignore[arg-type]
+    made = PracticePanel(parts, EN, find)
     made.line, made.feedback, made._room, made._answer = "line", "feedback", "room", "answer"  # type: ignore[assignment]
     return made, parts, lives.get(interview.id)
 
 
 def press(made: PracticePanel, **data: Any) -> dict[Any, Any]:
-    return asyncio.run(made.chosen("session-1", SimpleNamespace(_data=data)))  # type: ignore[arg-type]
+    return asyncio.run(made.chosen("session-1", SimpleNamespace(_data=data)))
 
 
 def test_an_objection_is_filed_with_the_answer_and_thanked_for(settings: Settings) -> None:

@@ -160,7 +160,11 @@ SHIFTS = """() => { window.shifts = []; new PerformanceObserver((list) => {
 @pytest.fixture
 def model() -> Iterator[FakeServer]:
     with fake_server() as server:
-        server.words = ["All right, ", "let us look at this one together. ", "What comes to your mind first when you hear about it?"]
+        server.words = [
+            "All right, ",
+            "let us look at this one together. ",
+            "What comes to your mind first when you hear about it?",
+        ]
         yield server
 
 
