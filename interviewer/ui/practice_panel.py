@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 
+from interviewer.dialogue.planned import as_planned
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.transcript import answer_text
 from interviewer.ui.html import render, static
@@ -94,7 +95,7 @@ class PracticePanel:
 
     def _again(self, live: LiveInterview, question_id: str) -> Changes:
         now = live.snapshot
-        question = self._parts.bank.get(question_id)
+        question = as_planned(self._parts.bank, now.setup.plan).get(question_id)
         if now.setup.mode != "practice" or now.waiting == question_id or question is None:
             gr.Warning(self._words("warn_no_again"), duration=6, title=self._words("title"))
             return self._unchanged
@@ -118,5 +119,5 @@ class PracticePanel:
         disputes = [(dispute.question_id, dispute.key_point_id) for dispute in filed]
         quiet = snapshot.setup.mode == "real" and not snapshot.finished
         _, limits = who_speaks(self._parts.engine_status(), words)
-        cards = practice_views(snapshot, self._parts.bank, words, disputes)
+        cards = practice_views(snapshot, as_planned(self._parts.bank, snapshot.setup.plan), words, disputes)
         return render("feedback", words, views=views, cards=cards, sure=SURE, quiet=quiet, limits=limits if views else "")
