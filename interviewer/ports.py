@@ -151,7 +151,7 @@ class Grader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """Everything kept of a session. `assessments` holds the newest one of each question, in the order asked."""
+    """Everything kept of a session. `assessments` holds the newest one of each question in the order asked, none of a retry."""
 
     info: SessionInfo
     turns: tuple[Turn, ...]
@@ -176,7 +176,7 @@ class Store(Protocol):
     def load(self, session_id: str) -> StoredSession: ...
 
     def history(self, session_id: str) -> list[tuple[int, Assessment]]:
-        """Every assessment made, as (turn number, assessment), oldest first."""
+        """Every assessment made, retries included, as (turn number, assessment), oldest first."""
 
     def delete(self, session_id: str) -> None: ...
 

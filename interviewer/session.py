@@ -15,14 +15,15 @@ from datetime import UTC, datetime
 
 from interviewer.dialogue.intent import recognise
 from interviewer.dialogue.planned import as_planned
-from interviewer.dialogue.policy import Material, Move, next_move
+from interviewer.dialogue.policy import Material, Move, next_hint, next_move
 from interviewer.dialogue.speakers import Speaker as Voice
 from interviewer.dialogue.speakers import Utterance
-from interviewer.dialogue.state import EndOfQuestion, advance, heard_points, replay
+from interviewer.dialogue.state import EndOfQuestion, Result, Thread, advance, heard_points, replay
 from interviewer.dialogue.wording import BUILTIN, Scene
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.errors import SessionError
-from interviewer.domain.questions import Bank, Hit, Lang, LocalText
+from interviewer.domain.practice import Hinted, Retry, hinted, retries, rungs
+from interviewer.domain.questions import Bank, Hit, Lang, LocalText, Question
 from interviewer.domain.review import ratings_of
 from interviewer.domain.text import storable
 from interviewer.domain.transcript import (
@@ -76,6 +77,9 @@ class QuestionClosed:
     question_id: str
     assessment: Assessment | None
     why: EndOfQuestion
+    #: What its hints cost, and further answers to it: in practice, and not in the update that closes it.
+    hinted: Hinted | None = None
+    retries: tuple[Retry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,8 @@ Update = Spoken | Committed | QuestionClosed | Ended
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far an interview is. Times are seconds; `seconds_left` is None without a limit. The point counts are of the
-    running question and None where they would give the grading away (real mode) or nothing is running."""
+    running question and None where they would give the grading away (real mode) or nothing is running. `next_hint` is the
+    rung that a hint asked for now would be, and of how many on its point; None where there is none to be had."""
 
     asked: int
     budget: int
@@ -101,6 +106,7 @@ class Progress:
     points_total: int | None
     hints_given: int
     follow_ups: int
+    next_hint: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +171,25 @@ class Interview:
     @property
     def closed(self) -> tuple[QuestionClosed, ...]:
         """Questions that are over, oldest first."""
-        newest = {a.question_id: a for _, a in sorted(self._assessments.items(), key=lambda item: item[0])}
-        shown = self._shows_grades
-        return tuple(
-            QuestionClosed(r.question_id, newest.get(r.question_id) if shown else None, r.why) for r in self._state.results
-        )
+        return tuple(self._closed(result) for result in self._state.results)
+
+    def _closed(self, result: Result) -> QuestionClosed:
+        if not self._shows_grades:
+            return QuestionClosed(result.question_id, None, result.why)
+        assessment = self._newest(result.question_id)
+        if self.setup.mode != "practice":
+            return QuestionClosed(result.question_id, assessment, result.why)
+        said = [turn for turn in self._turns if turn.question_id == result.question_id]
+        return QuestionClosed(
+            result.question_id, assessment, result.why,
+            hinted(result.question_id, said, self._assessments), retries(result.question_id, said, self._assessments),
+        )  # fmt: skip
+
+    def _newest(self, question_id: str) -> Assessment | None:
+        """What was last made of the answer that counts."""
+        retried = {turn.number for turn in self._turns if turn.kind is TurnKind.RETRY}
+        judged = (a for n, a in sorted(self._assessments.items(), reverse=True) if n not in retried)
+        return next((a for a in judged if a.question_id == question_id), None)
 
     @property
     def progress(self) -> Progress:
@@ -186,6 +206,7 @@ class Interview:
             points_total=len(question.key_points) if question and shown else None,
             hints_given=thread.hints_given if thread else 0,
             follow_ups=thread.follow_ups if thread else 0,
+            next_hint=_rung(thread, question) if thread and question and shown else None,
         )
 
     def _questions_there(self) -> int:
@@ -214,9 +235,7 @@ class Interview:
         """Something the candidate said or typed; what kind of utterance it is, is recognised. `speech` is how it was spoken.
         Raises SessionError when the
         interview is over, not begun, or busy."""
-        text = storable(text)
-        if len(text) > LONGEST_UTTERANCE:
-            text = text[:LONGEST_UTTERANCE] + " […]"
+        text = _kept(text)
         return self._take(recognise(text), text, speech)
 
     def request(self, kind: TurnKind) -> Iterator[Update]:
@@ -224,6 +243,18 @@ class Interview:
         if kind not in REQUESTS:
             raise ValueError(f"{kind} is no request")
         return self._take(kind, "")
+
+    def retry(self, question_id: str, text: str, speech: Speech | None = None) -> Iterator[Update]:
+        """A further answer to a question that is over, in practice, also when the interview is. It is judged apart: the first
+        answer stays the one that counts, and the running question waits. Raises SessionError where that can't be."""
+        text = _kept(text)
+        with self._exclusive():
+            if self.setup.mode != "practice" or question_id not in {result.question_id for result in self._state.results}:
+                raise SessionError("this question can't be answered again")
+            self._grade_if_owed()
+            turn = Turn(self._next_number(), Speaker.CANDIDATE, TurnKind.RETRY, text, self._clock(), question_id, speech=speech)
+            self._commit(turn, self._grade(turn))
+            yield Committed(turn)
 
     def stop_speaking(self) -> None:
         """Cut the model's phrasing short; what is still needed of the question follows at once as authored."""
@@ -292,10 +323,10 @@ class Interview:
         """Answers are; so is "I don't know" when nothing else was said, since that is worth exactly nothing."""
         if turn.kind is TurnKind.DONT_KNOW:
             return not answer_text(self._turns, turn.question_id or "")
-        return turn.kind is TurnKind.ANSWER
+        return turn.kind in (TurnKind.ANSWER, TurnKind.RETRY)
 
     def _grade(self, turn: Turn) -> Callable[[], Assessment]:
-        """Grades the whole answer to the running question, this turn included, when called."""
+        """Grades the whole answer to the running question, this turn included, when called; a retry by itself."""
 
         def graded() -> Assessment:
             question = self._bank().get(turn.question_id or "")
@@ -328,8 +359,7 @@ class Interview:
 
     def _closing(self, question_id: str, move: Move) -> QuestionClosed:
         why = EndOfQuestion((move.detail or "").rpartition("/")[2])
-        graded = [a for _, a in sorted(self._assessments.items()) if a.question_id == question_id]
-        return QuestionClosed(question_id, graded[-1] if graded and self._shows_grades else None, why)
+        return QuestionClosed(question_id, self._newest(question_id) if self._shows_grades else None, why)
 
     def _speak(self, move: Move, bank: Bank) -> Iterator[Update]:
         self._cancelled.clear()
@@ -375,7 +405,9 @@ class Interview:
 
 
 def answer_as_graded(turns: Sequence[Turn], turn: Turn, lang: Lang) -> str:
-    """What is judged once `turn` has been said: the whole answer to its question so far."""
+    """What is judged once `turn` has been said: the whole answer to its question so far; a retry by itself."""
+    if turn.kind is TurnKind.RETRY:
+        return turn.text or DONT_KNOW.get(lang)
     so_far = (said for said in turns if said.number <= turn.number)
     return answer_text(so_far, turn.question_id or "") or turn.text or DONT_KNOW.get(lang)
 
@@ -445,6 +477,17 @@ class Interviews:
         idle = [sid for sid, interview in self._live.items() if not interview.busy]
         for sid in idle[: max(0, len(self._live) - LIVE_INTERVIEWS)]:
             del self._live[sid]
+
+
+def _kept(text: str) -> str:
+    """An utterance as it is stored: cut, with a note, where it is too long."""
+    text = storable(text)
+    return text if len(text) <= LONGEST_UTTERANCE else text[:LONGEST_UTTERANCE] + " […]"
+
+
+def _rung(thread: Thread, question: Question) -> tuple[int, int] | None:
+    hint = next_hint(thread, question)
+    return (hint[1], rungs(question.point(hint[0]))) if hint else None
 
 
 def _safely(grader: Grader, item: GradingItem) -> Assessment:

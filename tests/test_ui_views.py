@@ -25,10 +25,11 @@ from interviewer.report import build_report
 from interviewer.report.words import word
 from interviewer.session import QuestionClosed
 from interviewer.ui.about import about_html
-from interviewer.ui.assessed import highlighted, question_view
+from interviewer.ui.assessed import question_view
 from interviewer.ui.history import Search, history_html
 from interviewer.ui.html import render
 from interviewer.ui.live import Failure, LiveInterview, Snapshot
+from interviewer.ui.marking import highlighted
 from interviewer.ui.report_page import report_html
 from interviewer.ui.room_view import feedback_views, room_data, who_speaks
 from interviewer.ui.setup_form import SetupForm, pool_note, setup_from, topic_choices, whole_number
@@ -342,25 +343,25 @@ def test_the_set_up_comes_back_as_it_was_left(settings: Settings) -> None:
         return form
 
     form = asyncio.run(built())
-    values = ["zh", "real", ["topic", "deleted since"], 3, 7, 15, False, 1, "demanding", "某公司"]
+    values = ["zh", "real", ["topic", "deleted since"], 3, 7, 15, False, 1, "demanding", "某公司", False]
     changes = form.restored({"values": values, "lang": False})
     assert changes[form.topics]["value"] == ["topic"]
     assert (changes[form.mode], changes[form.level], changes[form.questions], changes[form.minutes]) == ("real", 3, 7, 15)
     assert form.lang not in changes  # nobody chose it: it goes with the interface
     assert form.restored({"values": values, "lang": True})[form.lang] == "zh"
     assert "only 2" in str(changes[form.pool])
-    for garbage in (None, 7, {"values": 3}, {"values": [1]}, {"values": [None] * 10, "lang": 1}):
+    for garbage in (None, 7, {"values": 3}, {"values": [1]}, {"values": [None] * 11, "lang": 1}):
         assert form.pool in form.restored(garbage)
-    assert form.restored({"values": ["x", 3, "topic", "y", None, 11, None, "z", 3, None]})[form.minutes] == 0
+    assert form.restored({"values": ["x", 3, "topic", "y", None, 11, None, "z", 3, None, 1]})[form.minutes] == 0
 
 
 def test_values_from_the_form_are_brought_into_range() -> None:
-    assert setup_from("en", "real", ["a"], 3, 7, 15, False, 1, "friendly", " A\nB ") == Setup(
-        "en", "real", ("a",), 3, 7, 15, False, 1, persona="friendly", company="A B"
+    assert setup_from("en", "real", ["a"], 3, 7, 15, False, 1, "friendly", " A\nB ", False) == Setup(
+        "en", "real", ("a",), 3, 7, 15, False, 1, persona="friendly", company="A B", confidence=False
     )
-    wild = setup_from("fr", "cheat", None, "x", 10**9, -5, 1, None, "cruel", 7)
+    wild = setup_from("fr", "cheat", None, "x", 10**9, -5, 1, None, "cruel", 7, "yes")
     assert wild == Setup("zh", "practice", (), 2, 20, 0, True, 2)
-    assert setup_from("en", "real", [], 1, float("inf"), float("nan"), True, "2", None, None).questions == 5
+    assert setup_from("en", "real", [], 1, float("inf"), float("nan"), True, "2", None, None, 1).questions == 5
 
 
 @pytest.mark.parametrize(("typed", "taken"), [(None, 1), (0, 1), (-3, 1), (7, 7), (999, 20), (float("inf"), 1)])

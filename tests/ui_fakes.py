@@ -22,6 +22,7 @@ from interviewer.report import Report, build_report
 from interviewer.report.progress import Overview, overview
 from interviewer.session import Committed, Ended, Progress, QuestionClosed, Spoken, Update
 from interviewer.storage.archive import Asked
+from interviewer.storage.disputes import Dispute
 from interviewer.voice.delivery import measure
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
@@ -209,6 +210,35 @@ class FakeCoach:
         return overview((), (), Bank(), AT.date())
 
 
+class FakeConfidences:
+    """Keeps in memory how sure people were."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, int]] = {}
+
+    def put(self, session_id: str, question_id: str, percent: int, at: datetime) -> None:
+        self.kept.setdefault(session_id, {})[question_id] = percent
+
+    def of_session(self, session_id: str) -> dict[str, int]:
+        return dict(self.kept.get(session_id, {}))
+
+
+class FakeDisputes:
+    """Keeps objections in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[Dispute] = []
+
+    def file(
+        self, question_id: str, key_point_id: str | None, session_id: str | None, text: str, answer: str, at: datetime
+    ) -> int:
+        self.kept.append(Dispute(len(self.kept), question_id, key_point_id, session_id, text, answer, "open", at))
+        return len(self.kept)
+
+    def of_session(self, session_id: str) -> list[Dispute]:
+        return [dispute for dispute in self.kept if dispute.session_id == session_id]
+
+
 class FakeParts:
     """What the pages need of `wiring.Parts`."""
 
@@ -220,6 +250,8 @@ class FakeParts:
         self.coach = FakeCoach()
         self.status = EngineStatus("none")
         self.voice = Dictation(lambda *_, **__: Path(), lambda: Glossary(bank))
+        self.confidences = FakeConfidences()
+        self.disputes = FakeDisputes()
 
     def engine_status(self) -> EngineStatus:
         return self.status

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from interviewer.dialogue.choosing import choose_question
 from interviewer.dialogue.state import DECLINED, EndOfInterview, EndOfQuestion, State, Thread
 from interviewer.domain.assessment import Verdict
+from interviewer.domain.practice import rungs
 from interviewer.domain.questions import Bank, KeyPoint, Question
 from interviewer.domain.transcript import TurnKind
 
@@ -113,9 +114,9 @@ def _after_dont_know(state: State, thread: Thread, question: Question, material:
     if thread.answers:  # it answers a follow-up: that point is given up, another may be tried
         return _probe_or_leave(state, thread, question, material)
     if state.setup.mode == "practice":
-        hint = _next_hint(thread, question) if thread.dont_knows == 1 else None
+        hint = next_hint(thread, question) if thread.dont_knows == 1 else None
         if hint is not None:
-            return Move(TurnKind.HINT, question.id, hint[0], step=hint[1], detail=f"step {hint[1]}", cause=state.owed)
+            return _hint(state, question, *hint)
         other = follow_up_target(thread, question)
         if other is not None and state.setup.follow_ups and not thread.follow_ups and not _too_late(state):  # once
             return Move(TurnKind.FOLLOW_UP, question.id, other.id, cause=state.owed)
@@ -125,10 +126,15 @@ def _after_dont_know(state: State, thread: Thread, question: Question, material:
 def _hint_or_redirect(state: State, thread: Thread, question: Question, material: Material) -> Move:
     if state.setup.mode == "real":
         return _redirect(state, thread, question, material, "no-hints")
-    hint = _next_hint(thread, question)
+    hint = next_hint(thread, question)
     if hint is None:
         return _redirect(state, thread, question, material, "hints-spent")
-    return Move(TurnKind.HINT, question.id, hint[0], step=hint[1], detail=f"step {hint[1]}", cause=state.owed)
+    return _hint(state, question, *hint)
+
+
+def _hint(state: State, question: Question, point_id: str, step: int) -> Move:
+    detail = f"step {step} of {rungs(question.point(point_id))}"
+    return Move(TurnKind.HINT, question.id, point_id, step=step, detail=detail, cause=state.owed)
 
 
 def _redirect(state: State, thread: Thread, question: Question, material: Material, why: str) -> Move:
@@ -188,7 +194,7 @@ def follow_up_target(thread: Thread, question: Question) -> KeyPoint | None:
     return next((p for p in open_points(thread, question) if p.probe and p.id not in past), None)
 
 
-def _next_hint(thread: Thread, question: Question) -> tuple[str, int] | None:
+def next_hint(thread: Thread, question: Question) -> tuple[str, int] | None:
     """(point id, rung from 1) of the next hint: on the point under discussion first, then on other open ones. A point without
     hints of its own gives one of its terms; one without terms only how many points there are, which is worth saying once."""
     todo = open_points(thread, question)

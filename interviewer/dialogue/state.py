@@ -128,6 +128,8 @@ def start(setup: Setup) -> State:
 
 def advance(state: State, turn: Turn, assessment: Assessment | None = None) -> State:
     """The state after one more turn. Raises ValueError for a turn that can't follow, such as a second opening."""
+    if turn.kind is TurnKind.RETRY:  # beside the interview, whose clock stands still meanwhile
+        return replace(state, last_at=turn.at)
     state = replace(state, last_at=turn.at, seconds_used=state.seconds_used + active_seconds(state.last_at, turn.at))
     if turn.speaker is Speaker.CANDIDATE:
         return _heard(state, turn, assessment)

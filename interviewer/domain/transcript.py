@@ -37,6 +37,8 @@ class TurnKind(StrEnum):
     SMALL_TALK = "small-talk"
     INSTRUCTION = "instruction"
     END = "end"
+    #: A further answer to a question that is over. Judged apart: it moves nothing in the interview.
+    RETRY = "retry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class Setup:
     `level` 1–3 is where the interview starts; with `adaptive` it moves with the answers. `seed` fixes every choice. What is in
     the `plan` is asked first, in its order and whatever its topic.
     `persona` and `company` (a name from `company_name`, or nothing) colour how things are said, never what is asked or graded.
+    With `confidence`, practice asks how sure the candidate is of an answer before showing what was made of it.
     """
 
     lang: Lang = "zh"
@@ -154,6 +157,7 @@ class Setup:
     persona: Persona = "neutral"
     company: str = ""
     plan: tuple[Planned, ...] = ()
+    confidence: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,10 @@ class SqlStore:
             )
             kept = self._assessments(db, session_id)
         newest: dict[str, tuple[int, Assessment]] = {}
+        retried = {row["number"] for row in said if row["kind"] == TurnKind.RETRY.value}
         for number, assessment in kept:
+            if number in retried:
+                continue
             newest[assessment.question_id] = (number, assessment)  # a dict keeps the order of first insertion
         return StoredSession(
             _info(head),
@@ -137,8 +140,11 @@ class SqlStore:
 
     @staticmethod
     def _newest_scores(db: Connection, session_id: str) -> dict[str, float | None]:
-        """The newest score of each question: later rows replace earlier ones."""
-        query = sa.select(assessments.c.question_id, assessments.c.score).where(assessments.c.session_id == session_id)
+        """The newest score of each question: later rows replace earlier ones. A retry's is no score of the interview."""
+        own = assessments.c.session_id == session_id
+        retried = sa.select(turns.c.number).where(turns.c.session_id == session_id, turns.c.kind == TurnKind.RETRY.value)
+        query = sa.select(assessments.c.question_id, assessments.c.score)
+        query = query.where(own, assessments.c.turn_number.not_in(retried))
         return {row.question_id: row.score for row in db.execute(query.order_by(assessments.c.id))}
 
     @staticmethod

@@ -58,7 +58,7 @@ def make_app(parts: Parts, listens_to: str = "127.0.0.1") -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, parts)
     add_voice_routes(app, parts)
-    lives = LiveInterviews(parts.interviews)
+    lives = LiveInterviews(parts.interviews, parts.confidences)
     for lang in LANGS:
         app = gr.mount_gradio_app(app, Page(parts, lives, words_for(lang)).build(), path=f"/{lang}", **_look())
     app.add_middleware(PageLanguage)

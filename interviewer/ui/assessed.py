@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from interviewer.domain.assessment import Assessment, Evidence, PointAssessment, Verdict
+from interviewer.domain.assessment import Assessment, PointAssessment, Verdict
 from interviewer.domain.delivery import Delivery, SpokenPiece
 from interviewer.domain.questions import Lang, Question, Reading
 from interviewer.report.delivery import DeliveryText, delivery_text
 from interviewer.report.study import excerpt
 from interviewer.report.words import SIGNS, end_word, flag_word, word
+from interviewer.ui.marking import Piece, highlighted
 from interviewer.ui.words import Words
-
-_POSSIBLE = "possible"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of an answer; `mark` names how it is highlighted (a verdict, or `possible`), empty for plain text."""
-
-    text: str
-    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PointView:
+    id: str
     verdict: str
     icon: str
     word: str
@@ -107,41 +98,10 @@ def question_view(
     )
 
 
-def highlighted(answer: str, assessment: Assessment | None) -> tuple[Piece, ...]:
-    """The answer cut at its evidence. Where quotes overlap, the earlier kind wins: contradicted, possible misconception,
-    covered, partly."""
-    if assessment is None:
-        return (Piece(answer),) if answer else ()
-    quotes = [(p.verdict.value, p.evidence) for p in assessment.points if p.evidence is not None]
-    quotes += [(_POSSIBLE, m.evidence) for m in assessment.misconceptions]
-    order = (Verdict.CONTRADICTED.value, _POSSIBLE, Verdict.COVERED.value, Verdict.PARTLY.value, Verdict.MISSING.value)
-    marks = [""] * len(answer)
-    for mark, evidence in sorted(quotes, key=lambda quote: order.index(quote[0]), reverse=True):
-        span = _span(answer, evidence)
-        if span is not None:
-            marks[span[0] : span[1]] = [mark] * (span[1] - span[0])
-    return tuple(_pieces(answer, marks))
-
-
-def _span(answer: str, evidence: Evidence) -> tuple[int, int] | None:
-    """Where the quote stands: where it says, or else where its words are found."""
-    if answer[evidence.start : evidence.end] == evidence.text:
-        return evidence.start, evidence.end
-    at = answer.find(evidence.text)
-    return (at, at + len(evidence.text)) if at >= 0 else None
-
-
-def _pieces(answer: str, marks: Sequence[str]) -> Iterable[Piece]:
-    start = 0
-    for i in range(1, len(answer) + 1):
-        if i == len(answer) or marks[i] != marks[start]:
-            yield Piece(answer[start:i], marks[start])
-            start = i
-
-
 def _point(point: PointAssessment, question: Question | None, lang: Lang, words: Words) -> PointView:
     known = next((k for k in question.key_points if k.id == point.point_id), None) if question else None
     return PointView(
+        id=point.point_id,
         verdict=point.verdict.value,
         icon=SIGNS[point.verdict],
         word=word(point.verdict.value, words.lang),

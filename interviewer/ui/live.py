@@ -10,12 +10,14 @@ import asyncio
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Protocol
 
 from interviewer.domain.errors import InterviewerError
-from interviewer.domain.transcript import Setup, Speaker, Turn, TurnKind
+from interviewer.domain.transcript import Setup, Speaker, Turn, TurnKind, answer_text
 from interviewer.session import Committed, Interview, Interviews, Progress, QuestionClosed, Spoken, Update
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,14 @@ KEEP = 200
 def proceed(interview: Interview) -> Iterator[Update]:
     """The action of letting the interviewer say what is due."""
     return interview.proceed()
+
+
+class Confidences(Protocol):
+    """Keeps how sure candidates said they were. Without such a keeper nobody is asked."""
+
+    def put(self, session_id: str, question_id: str, percent: int, at: datetime) -> None: ...
+
+    def of_session(self, session_id: str) -> dict[str, int]: ...
 
 
 class Outcome(StrEnum):
@@ -53,7 +63,8 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One moment of an interview. `pending` is what the candidate sent but isn't committed yet, `speaking` the reply so far,
-    `ticket` the newest message that was taken."""
+    `ticket` the newest message that was taken. `sure` is how sure the candidate was, in percent by question id, and `waiting`
+    the question whose assessment isn't shown yet because they are still being asked."""
 
     session_id: str
     setup: Setup
@@ -67,13 +78,16 @@ class Snapshot:
     speaking: str = ""
     ticket: str = ""
     failure: Failure | None = None
+    sure: Mapping[str, int] = field(default_factory=dict)
+    waiting: str | None = None
 
     @property
     def owed(self) -> bool:
         """Whether the interviewer has to speak next and isn't, because a reply broke off."""
         if self.busy or self.finished:
             return False
-        return not self.turns or self.turns[-1].speaker is Speaker.CANDIDATE or self.turns[-1].kind is TurnKind.OPEN
+        last = next((turn for turn in reversed(self.turns) if turn.kind is not TurnKind.RETRY), None)
+        return last is None or last.speaker is Speaker.CANDIDATE or last.kind is TurnKind.OPEN
 
     def has_heard(self, text: str) -> bool:
         """Whether the candidate has sent exactly this before, so that a browser's kept draft of it is none any more."""
@@ -84,8 +98,11 @@ class Snapshot:
 class LiveInterview:
     """One interview, at most one action at a time, and the newest snapshot of it. Thread-safe."""
 
-    def __init__(self, interview: Interview) -> None:
+    def __init__(self, interview: Interview, confidences: Confidences | None = None) -> None:
         self._interview = interview
+        self._confidences = confidences
+        self._sure = confidences.of_session(interview.id) if confidences else {}
+        self._unsaid: set[str] = set()  # asked how sure they are, they'd rather not say
         self._lock = threading.Lock()
         self._last_ticket = ""
         self._snapshot = self._look(Snapshot(interview.id, interview.setup, (), (), interview.progress, finished=False))
@@ -103,8 +120,17 @@ class LiveInterview:
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
-    def act(self, action: Action, *, pending: str | None = None, seen: int | None = None, ticket: str = "") -> Outcome:
-        """Run `action` in its own thread, unless something is running or the request makes no sense any more.
+    def act(
+        self,
+        action: Action,
+        *,
+        pending: str | None = None,
+        seen: int | None = None,
+        ticket: str = "",
+        after_the_end: bool = False,
+    ) -> Outcome:
+        """Run `action` in its own thread, unless something is running or the request makes no sense any more, as most don't
+        after the end.
 
         `seen` is how many turns the asking page shows: a page that lags behind is told so instead of answering the wrong
         question. `ticket` names one draft: the same draft sent twice (a double Enter, two clicks) acts once.
@@ -115,7 +141,7 @@ class LiveInterview:
                 return Outcome.REPEATED
             if now.busy:
                 return Outcome.BUSY
-            if now.finished:
+            if now.finished and not after_the_end:
                 return Outcome.OVER
             if seen is not None and seen != len(now.turns):
                 return Outcome.STALE
@@ -125,6 +151,20 @@ class LiveInterview:
             )
         threading.Thread(target=self._work, args=(action, ticket), name=f"interview-{self.id[:6]}", daemon=True).start()
         return Outcome.STARTED
+
+    def confide(self, question_id: str, percent: int | None) -> bool:
+        """Take how sure the candidate says they are; None where they'd rather not say. Only before the assessment is shown:
+        False when it was, or nobody asked. Raises InterviewerError when it can't be kept."""
+        with self._lock:
+            if question_id != self._snapshot.waiting or self._confidences is None:
+                return False
+            if percent is None:
+                self._unsaid.add(question_id)
+            else:
+                self._confidences.put(self.id, question_id, percent, datetime.now(UTC))
+                self._sure = {**self._sure, question_id: percent}
+            self._snapshot = self._look(self._snapshot)
+            return True
 
     def stop(self) -> None:
         """Cut the present reply short; the interview keeps itself whole."""
@@ -162,37 +202,52 @@ class LiveInterview:
     def _consume(self, updates: Iterator[Update]) -> None:
         for update in updates:
             with self._lock:
+                if isinstance(update, Spoken):  # many a second, and nothing else has changed
+                    now = self._snapshot
+                    self._snapshot = replace(now, version=now.version + 1, speaking=now.speaking + update.delta)
+                    continue
                 now = self._look(self._snapshot)
-                if isinstance(update, Spoken):
-                    now = replace(now, speaking=now.speaking + update.delta)
-                elif isinstance(update, Committed):
-                    now = replace(now, speaking="", pending=None)
-                self._snapshot = now
+                self._snapshot = replace(now, speaking="", pending=None) if isinstance(update, Committed) else now
 
     def _look(self, old: Snapshot) -> Snapshot:
         interview = self._interview
+        turns, closed = interview.turns, interview.closed
         return replace(
             old,
             version=old.version + 1,
-            turns=interview.turns,
-            closed=interview.closed,
+            turns=turns,
+            closed=closed,
             progress=interview.progress,
             finished=interview.finished,
+            sure=self._sure,
+            waiting=self._waiting(turns, closed),
         )
+
+    def _waiting(self, turns: Sequence[Turn], closed: Sequence[QuestionClosed]) -> str | None:
+        """The newest question, if the candidate is still to say how sure they are of their answer. One that was passed over
+        meanwhile is never asked about later: whoever goes on without a word is not held up."""
+        setup = self._interview.setup
+        if self._confidences is None or setup.mode != "practice" or not setup.confidence or not closed:
+            return None
+        newest = closed[-1]
+        said = newest.question_id in self._sure or newest.question_id in self._unsaid
+        judged = newest.assessment is not None and newest.assessment.graded and answer_text(turns, newest.question_id)
+        return newest.question_id if judged and not said and not newest.retries else None
 
 
 class LiveInterviews:
     """The interviews that pages are looking at, by id: every page of one interview follows the same object."""
 
-    def __init__(self, interviews: Interviews, keep: int = KEEP) -> None:
+    def __init__(self, interviews: Interviews, confidences: Confidences | None = None, keep: int = KEEP) -> None:
         self._interviews = interviews
+        self._confidences = confidences
         self._keep = keep
         self._lock = threading.Lock()
         self._live: OrderedDict[str, LiveInterview] = OrderedDict()
 
     def start(self, setup: Setup) -> LiveInterview:
         """A new interview, with its opening under way. Raises InterviewerError."""
-        live = self._hold(LiveInterview(self._interviews.start(setup)))
+        live = self._hold(LiveInterview(self._interviews.start(setup), self._confidences))
         live.act(proceed)
         return live
 
@@ -205,7 +260,7 @@ class LiveInterviews:
             elif live is not None:
                 self._live.move_to_end(session_id)
                 return live
-        live = self._hold(LiveInterview(self._interviews.open(session_id)))
+        live = self._hold(LiveInterview(self._interviews.open(session_id), self._confidences))
         if live.snapshot.owed:
             live.act(proceed)
         return live

@@ -17,8 +17,10 @@ from interviewer.domain.errors import InterviewerError, SessionError
 from interviewer.domain.transcript import TurnKind
 from interviewer.ui.html import render, static
 from interviewer.ui.live import Action, LiveInterview, LiveInterviews, Outcome, Snapshot, proceed
+from interviewer.ui.practice_panel import Changes as Changes
+from interviewer.ui.practice_panel import PracticePanel
 from interviewer.ui.report_page import report_html
-from interviewer.ui.room_view import feedback_views, room_data, who_speaks
+from interviewer.ui.room_view import room_data, who_speaks
 from interviewer.ui.voice_box import voice_box
 from interviewer.ui.words import Words
 from interviewer.wiring import Parts
@@ -34,8 +36,11 @@ BUTTONS = {
     "end": TurnKind.END,
 }
 
-#: What a handler yields: components and their new values; components left out stay as they are.
-Changes = dict[Any, Any]
+#: Keys, and which text says what they do.
+SHORTCUTS = (
+    (("Enter",), "send"), (("Shift", "Enter"), "line"), (("Alt", "H"), "hint"), (("Alt", "S"), "skip"), (("Esc",), "stop"),
+    (("Alt", "K"), "feedback"), (("Alt", "/"), "keys"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Room:
     def __init__(self, parts: Parts, lives: LiveInterviews, words: Words, session: Any, report: Any, way_out: WayOut) -> None:
         self._parts, self._lives, self._words = parts, lives, words
         self.session, self.report, self._way_out = session, report, way_out
+        self.practice = PracticePanel(parts, words, self.live)
 
     # ------------------------------------------------------------ components
 
@@ -63,11 +69,12 @@ class Room:
             with gr.Column(scale=3, min_width=320):
                 self.room = gr.HTML(
                     {},
-                    html_template=render("room", words),
+                    html_template=render("room", words, shortcuts=SHORTCUTS),
                     js_on_load=static("room.js"),
                     apply_default_css=False,
                     elem_id="room",
                 )
+                self.practice.build_line()
                 self.answer = gr.Textbox(
                     label=words("answer_label"), show_label=False, placeholder=words("answer_placeholder"),
                     lines=1, max_lines=10, max_length=LONGEST_ANSWER, submit_btn=True, stop_btn=False,
@@ -85,7 +92,7 @@ class Room:
                     )
                     self.new = gr.Button(words("new_interview"), elem_id="new", size="md", scale=0)
             with gr.Column(scale=2, min_width=300):
-                self.feedback = gr.HTML("", apply_default_css=False, elem_id="feedback")
+                self.practice.build()
         self.mark = gr.Textbox(visible=False)
         self.spoken = gr.Textbox(visible=False)
         self._wire()
@@ -103,8 +110,8 @@ class Room:
     @property
     def outputs(self) -> list[Any]:
         return [
-            self.session, self.room, self.feedback, self.who, self.answer, self.actions, self.owed, self.over, self.report,
-            *self.buttons.values(), *self._way_out.outputs,
+            self.session, self.room, self.practice.feedback, self.practice.line, self.who, self.answer, self.actions, self.owed,
+            self.over, self.report, *self.buttons.values(), *self._way_out.outputs,
         ]  # fmt: skip
 
     def _wire(self) -> None:
@@ -119,6 +126,7 @@ class Room:
                 self.press, [self.session, self.mark], self.outputs, js=self._press_js(kind), trigger_mode="multiple", **EVENT
             )
         self.again.click(self.proceed, self.session, self.outputs, **EVENT)
+        self.practice.wire(self.session, self.room, self.answer, EVENT)
 
     def _press_js(self, kind: str) -> str:
         mark = f"window.interviewer.mark('{kind}')"
@@ -129,7 +137,9 @@ class Room:
     # ------------------------------------------------------------ handlers
 
     async def send(self, text: str, saved: Any, mark: str, spoken: str = "") -> AsyncIterator[Changes]:
-        """An answer from the text box. `spoken` names the recordings it was dictated in, comma-separated."""
+        """An answer from the text box: to the running question, or to the one its mark says is answered again. `spoken` names
+        the recordings it was dictated in, comma-separated."""
+        mark, _, again = (mark or "").partition("|")
         empty = not (text or "").strip()
         if empty or not mark:  # no mark: the page has sent one already that isn't in the interview yet
             if not (empty and not mark):
@@ -137,7 +147,8 @@ class Room:
             yield self.unchanged
             return
         speech = self._parts.voice.speech((spoken or "").split(","))
-        async for changes in self._act(saved, mark, lambda interview: interview.say(text, speech), pending=text):
+        action: Action = (lambda i: i.retry(again, text, speech)) if again else (lambda i: i.say(text, speech))
+        async for changes in self._act(saved, mark, action, pending=text, after_the_end=bool(again)):
             yield changes
 
     async def press(self, saved: Any, mark: str) -> AsyncIterator[Changes]:
@@ -168,13 +179,16 @@ class Room:
             except SessionError:
                 self._warn("warn_gone")
 
-    async def _act(self, saved: Any, mark: str, action: Action, pending: str | None = None) -> AsyncIterator[Changes]:
+    async def _act(
+        self, saved: Any, mark: str, action: Action, pending: str | None = None, after_the_end: bool = False
+    ) -> AsyncIterator[Changes]:
         live = await self.live(saved)
         if live is None:
             yield self._gone()
             return
         seen, _, ticket = (mark or "").partition(":")
-        outcome = live.act(action, pending=pending, seen=int(seen) if seen.isdigit() else None, ticket=ticket)
+        shown = int(seen) if seen.isdigit() else None
+        outcome = live.act(action, pending=pending, seen=shown, ticket=ticket, after_the_end=after_the_end)
         if outcome in (Outcome.BUSY, Outcome.STALE, Outcome.OVER):
             self._warn(f"warn_{outcome.value}")
         if outcome in (Outcome.BUSY, Outcome.REPEATED):
@@ -206,11 +220,11 @@ class Room:
         async for snapshot in live.follow():
             changes: Changes = {self.room: room_data(snapshot, self._words)}
             if before is None:
-                changes[self.session] = {"session": live.id}
+                changes |= {self.session: {"session": live.id}, self.practice.line: ""}
             if before is None or before.busy != snapshot.busy or before.finished != snapshot.finished:
                 changes |= self._controls(snapshot, text if before is None else None)
-            if before is None or len(before.closed) != len(snapshot.closed) or before.finished != snapshot.finished:
-                changes[self.feedback] = self._feedback_html(snapshot)
+            if before is None or before.closed != snapshot.closed or before.finished != snapshot.finished:
+                changes[self.practice.feedback] = await asyncio.to_thread(self.practice.html, snapshot)
             if snapshot.finished and not snapshot.busy:
                 changes[self.report] = await asyncio.to_thread(
                     report_html, self._parts.interviews, self._parts.bank, live.id, self._words
@@ -233,12 +247,6 @@ class Room:
             self.owed: gr.update(visible=snapshot.owed),
             self.over: gr.update(visible=snapshot.finished and not snapshot.busy),
         }
-
-    def _feedback_html(self, snapshot: Snapshot) -> str:
-        views = feedback_views(snapshot, self._parts.bank, self._words)
-        quiet = snapshot.setup.mode == "real" and not snapshot.finished
-        _, limits = who_speaks(self._parts.engine_status(), self._words)
-        return render("feedback", self._words, views=views, quiet=quiet, limits=limits if views else "")
 
     def who_html(self) -> str:
         who, _ = who_speaks(self._parts.engine_status(), self._words)

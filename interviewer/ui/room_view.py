@@ -5,10 +5,12 @@ Pure: knows neither Gradio nor the interview behind the snapshot.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from interviewer.dialogue.planned import as_planned
+from interviewer.domain.practice import Retry, share_left
 from interviewer.domain.questions import Bank
 from interviewer.domain.transcript import Speaker, Turn, TurnKind, answer_text
 from interviewer.ui.assessed import QuestionView, question_view
@@ -19,6 +21,8 @@ from interviewer.wiring import EngineStatus
 
 #: The interviewer's moves that are worth naming above what was said.
 _TAGGED = (TurnKind.FOLLOW_UP, TurnKind.HINT, TurnKind.CLARIFY)
+#: A hint's place on its ladder, as its turn records it.
+_RUNG = re.compile(r"step (\d+) of (\d+)")
 
 
 def room_data(snapshot: Snapshot, words: Words) -> dict[str, Any]:
@@ -32,10 +36,12 @@ def room_data(snapshot: Snapshot, words: Words) -> dict[str, Any]:
         "turns": len(snapshot.turns),
         "ticket": snapshot.ticket,
         "busy": snapshot.busy,
+        "waiting": snapshot.waiting is not None,
         "finished": snapshot.finished,
         "rows": list(_rows(snapshot, words)),
         "question": words("finished") if snapshot.finished else asked,
         "heard": "" if heard is None or snapshot.finished else words("heard", n=heard),
+        "ladder": _ladder(snapshot, words),
         "elapsed": round(progress.seconds_used),
         "left": None if progress.seconds_left is None else round(progress.seconds_left),
     }
@@ -80,10 +86,24 @@ def failure_text(failure: Failure, words: Words) -> str:
     return words("warn_failed", error=failure.message or words("warn_unexpected"))
 
 
+def _ladder(snapshot: Snapshot, words: Words) -> str:
+    """How many hints the running question has had, and what the next one is and costs."""
+    progress = snapshot.progress
+    if snapshot.finished or snapshot.setup.mode != "practice" or not progress.asked:
+        return ""
+    if progress.next_hint is None:
+        return words("ladder_end", used=progress.hints_given)
+    n, total = progress.next_hint
+    return words("ladder", used=progress.hints_given, n=n, total=total, percent=round(100 * share_left(n)))
+
+
 def _rows(snapshot: Snapshot, words: Words) -> Iterator[dict[str, Any]]:
     ends = _last_turns(snapshot)
+    again = {retry.turn: (place, retry) for place, closed in enumerate(snapshot.closed, 1) for retry in closed.retries}
     for turn in snapshot.turns:
         yield _row(turn, words)
+        if turn.number in again:
+            yield {"who": "note", "text": _again_note(*again[turn.number], words)}
         if turn.number in ends:
             yield {"who": "note", "text": _closed_note(snapshot, ends[turn.number], words)}
     if snapshot.pending is not None:
@@ -100,10 +120,27 @@ def _rows(snapshot: Snapshot, words: Words) -> Iterator[dict[str, Any]]:
 def _row(turn: Turn, words: Words) -> dict[str, Any]:
     if turn.speaker is Speaker.CANDIDATE:
         if turn.text.strip():
-            return {"who": "candidate", "label": words("candidate"), "text": turn.text}
+            label = words("candidate_again" if turn.kind is TurnKind.RETRY else "candidate")
+            return {"who": "candidate", "label": label, "text": turn.text}
         return {"who": "candidate", "label": words("candidate"), "text": words(f"button_{turn.kind.value}"), "soft": True}
     tag = words(f"tag_{turn.kind.value}") if turn.kind in _TAGGED else ""
-    return {"who": "interviewer", "label": words("interviewer"), "text": turn.text, "tag": tag}
+    rung = _RUNG.fullmatch(turn.detail or "") if turn.kind is TurnKind.HINT else None
+    if rung:
+        tag = words("tag_rung", n=rung[1], total=rung[2])
+    return {"who": "interviewer", "label": words("interviewer"), "text": turn.text, "tag": tag, **_said_by(turn, words)}
+
+
+def _said_by(turn: Turn, words: Words) -> dict[str, str]:
+    """Who put this turn into words: `by` names them, `source` is what that means (see the notes in room.html)."""
+    provenance = turn.provenance
+    if provenance is None:
+        return {}
+    if provenance.model is None:
+        return {"by": words("by_builtin"), "source": "builtin"}
+    name = provenance.model.rstrip("/").rpartition("/")[2]
+    if provenance.fallback is None:
+        return {"by": name, "source": "model"}
+    return {"by": words("by_mixed", name=name), "source": "mixed"}
 
 
 def _last_turns(snapshot: Snapshot) -> dict[int, int]:
@@ -112,13 +149,22 @@ def _last_turns(snapshot: Snapshot) -> dict[int, int]:
     last = {
         turn.question_id: turn.number
         for turn in snapshot.turns
-        if turn.question_id in place and turn.kind is not TurnKind.CLOSE
+        if turn.question_id in place and turn.kind not in (TurnKind.CLOSE, TurnKind.RETRY)
     }
     return {number: place[question_id] for question_id, number in last.items() if question_id is not None}
 
 
 def _closed_note(snapshot: Snapshot, place: int, words: Words) -> str:
-    assessment = snapshot.closed[place - 1].assessment
+    closed = snapshot.closed[place - 1]
+    assessment = closed.assessment
+    if closed.question_id == snapshot.waiting:
+        return words("note_waiting", n=place)
     if assessment is None or assessment.score is None:
         return words("note_done", n=place)
     return words("note_score", n=place, score=round(assessment.score))
+
+
+def _again_note(place: int, retry: Retry, words: Words) -> str:
+    if retry.assessment is None or retry.assessment.score is None:
+        return words("note_again", n=place)
+    return words("note_again_score", n=place, score=round(retry.assessment.score))

@@ -101,6 +101,7 @@ class SetupForm:
             self.company = gr.Textbox(
                 label=words("company"), info=words("company_info"), max_length=LONGEST_COMPANY, max_lines=1, elem_id="company"
             )
+            self.confidence = gr.Checkbox(True, label=words("confidence"), elem_id="confidence")
         with gr.Accordion(words("add_heading"), open=False, elem_id="add"):
             gr.HTML(f'<p class="aside">{words("add_info")}</p>', apply_default_css=False)
             self.add = gr.Button(words("bank_go_add"), size="md", elem_id="go-add")
@@ -116,7 +117,7 @@ class SetupForm:
     @property
     def inputs(self) -> list[Any]:
         numbers = [self.level, self.questions, self.minutes, self.adaptive, self.follow_ups]
-        return [self.lang, self.mode, self.topics, *numbers, self.persona, self.company]
+        return [self.lang, self.mode, self.topics, *numbers, self.persona, self.company, self.confidence]
 
     def refreshed(self, topics: Sequence[str] | None = None, questions: float = QUESTIONS) -> dict[Any, Any]:
         """What the form shows as of now: a page is built once, while the bank grows and a model gets ready.
@@ -147,6 +148,7 @@ class SetupForm:
             self.follow_ups: setup.follow_ups,
             self.persona: setup.persona,
             self.company: setup.company,
+            self.confidence: setup.confidence,
         }
 
     def who_html(self) -> str:
@@ -159,7 +161,7 @@ class SetupForm:
 
 def setup_from(*values: Any) -> Setup:
     """The set-up the form's values describe. Values come over HTTP, so anything out of range is brought back into it."""
-    lang, mode, topics, level, questions, minutes, adaptive, follow_ups, persona, company = values
+    lang, mode, topics, level, questions, minutes, adaptive, follow_ups, persona, company, confidence = values
     return Setup(
         lang="en" if lang == "en" else "zh",
         mode="real" if mode == "real" else "practice",
@@ -171,6 +173,7 @@ def setup_from(*values: Any) -> Setup:
         follow_ups=_within(follow_ups, 0, FOLLOW_UPS_AT_MOST, 2),
         persona=_persona(persona),
         company=company_name(company) if isinstance(company, str) else "",
+        confidence=bool(confidence),
     )
 
 

@@ -2,6 +2,7 @@
 // `props` and `watch`. Only textContent is ever set: what people and models wrote can't become markup. Bubbles that are
 // there already are kept, so a selection, the scroll position and the screen reader's place survive every piece of a reply.
 const log = element.querySelector(".log");
+const ladder = element.querySelector(".ladder");
 const spoken = element.querySelector(".announce");
 const parts = {
   question: element.querySelector(".question"),
@@ -16,11 +17,12 @@ const set = (node, text) => {
 
 const bubble = () => {
   const row = document.createElement("div");
-  for (const name of ["who", "tag", "text"]) {
-    const part = document.createElement(name === "text" ? "div" : "span");
+  for (const [name, kind] of [["who", "span"], ["by", "button"], ["tag", "span"], ["text", "div"]]) {
+    const part = document.createElement(kind);
     part.className = name;
     row.appendChild(part);
   }
+  row.children[1].type = "button";
   return row;
 };
 
@@ -28,9 +30,13 @@ const drawRow = (row, data) => {
   const flags = ["soft", "typing", "open", "problem"].filter((flag) => data[flag]);
   const name = ["turn", data.who, ...flags].join(" ");
   if (row.className !== name) row.className = name;
-  set(row.children[0], data.label || "");
-  set(row.children[1], data.tag || "");
-  set(row.children[2], data.text);
+  const [who, by, tag, text] = row.children;
+  set(who, data.label || "");
+  set(by, data.by || "");
+  by.hidden = !data.by;
+  if (data.source) by.setAttribute("popovertarget", `source-${data.source}`); // what that means, on a press
+  set(tag, data.tag || "");
+  set(text, data.text);
 };
 
 const clock = (seconds) => {
@@ -74,17 +80,20 @@ const draw = () => {
   const follow = log.scrollHeight - log.scrollTop - log.clientHeight < 80 || log.dataset.session !== now.session;
   log.dataset.session = now.session;
   log.dataset.turns = now.turns;
+  log.dataset.waiting = String(now.waiting);
   log.setAttribute("aria-busy", String(now.busy));
   window.interviewer.taken(now.ticket, now.turns);
   now.rows.forEach((data, i) => drawRow(log.children[i] || log.appendChild(bubble()), data));
   while (log.children.length > now.rows.length) log.lastChild.remove();
   set(parts.question, now.question);
   set(parts.heard, now.heard);
+  set(ladder, now.ladder);
   if (follow) log.scrollTop = log.scrollHeight;
   if (!now.busy) {
     // Read aloud once, when the reply is whole; announcing every piece would stutter.
-    const said = now.rows.filter((row) => row.who === "interviewer").pop();
-    if (said && said.text !== announced) set(spoken, (announced = said.text));
+    const last = (who) => now.rows.filter((row) => row.who === who).pop()?.text;
+    const said = [now.waiting && last("note"), last("interviewer")].filter(Boolean).join(" ");
+    if (said && said !== announced) set(spoken, (announced = said));
   }
   tick();
   window.dispatchEvent(new CustomEvent("interviewer:room", { detail: now }));

@@ -1,0 +1,123 @@
+"""The feedback panel and what can be done in it: say how sure one was, answer a question again, object to the bank.
+
+Beside it the line above the answer box that says which question is being answered again. Which one that is, only the page
+knows; a page that is reloaded is back at the running question. All truth is in the `LiveInterview` and the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import gradio as gr
+
+from interviewer.dialogue.planned import as_planned
+from interviewer.domain.errors import InterviewerError
+from interviewer.domain.transcript import answer_text
+from interviewer.ui.html import render, static
+from interviewer.ui.live import LiveInterview, Snapshot
+from interviewer.ui.practice_view import SURE, practice_views
+from interviewer.ui.room_view import feedback_views, room_data, who_speaks
+from interviewer.ui.words import Words
+from interviewer.wiring import Parts
+
+#: What a handler yields: components and their new values; components left out stay as they are.
+Changes = dict[Any, Any]
+Finder = Callable[[Any], Awaitable[LiveInterview | None]]
+
+
+class PracticePanel:
+    """Components and handlers. `room` and `answer`, the conversation and the answer box, are the room's."""
+
+    def __init__(self, parts: Parts, words: Words, find: Finder) -> None:
+        self._parts, self._words, self._find = parts, words, find
+
+    # ------------------------------------------------------------ components
+
+    def build_line(self) -> None:
+        """The line above the answer box; empty unless a question is being answered again."""
+        self.line = gr.HTML("", js_on_load=static("again.js"), apply_default_css=False, elem_id="again")
+
+    def build(self) -> None:
+        self.feedback = gr.HTML("", js_on_load=static("feedback.js"), apply_default_css=False, elem_id="feedback")
+
+    def wire(self, session: Any, room: Any, answer: Any, event: dict[str, Any]) -> None:
+        """Connect the panel to the components it changes. `event` are the options of all the room's events."""
+        self._room, self._answer = room, answer
+        changed = [room, answer, self.feedback, self.line]
+        self.feedback.click(self.chosen, session, changed, **event)
+        self.line.click(self.cancelled, session, changed, **event)
+
+    # ------------------------------------------------------------ handlers
+
+    async def chosen(self, saved: Any, event: gr.EventData) -> Changes:
+        """Something was pressed in the feedback."""
+        data = event._data if isinstance(event._data, dict) else {}
+        live = await self._find(saved)
+        question_id = str(data.get("question") or "")
+        if live is None or question_id not in {closed.question_id for closed in live.snapshot.closed}:
+            return self._unchanged
+        action = data.get("action")
+        try:
+            if action == "sure":
+                return await self._sure(live, question_id, data.get("percent"))
+            if action == "dispute":
+                return await self._dispute(live, question_id, str(data.get("point") or ""), str(data.get("text") or ""))
+        except InterviewerError as error:
+            gr.Warning(str(error), duration=6, title=self._words("title"))
+            return self._unchanged
+        return self._again(live, question_id) if action == "again" else self._unchanged
+
+    async def cancelled(self, saved: Any) -> Changes:
+        """The person won't answer again after all."""
+        live = await self._find(saved)
+        finished = live is not None and live.snapshot.finished
+        return {self.line: "", self._answer: gr.update(visible=not finished)}
+
+    async def _sure(self, live: LiveInterview, question_id: str, percent: Any) -> Changes:
+        said = int(percent) if str(percent) in map(str, SURE) else None
+        await asyncio.to_thread(live.confide, question_id, said)
+        now = live.snapshot  # whether it was still in time or not: show what there is
+        return {self._room: room_data(now, self._words), self.feedback: await asyncio.to_thread(self.html, now)}
+
+    async def _dispute(self, live: LiveInterview, question_id: str, point_id: str, text: str) -> Changes:
+        now = live.snapshot
+        question = self._parts.bank.get(question_id)
+        known = question is None or point_id in {"", *(point.id for point in question.key_points)}
+        if now.setup.mode != "practice" or now.waiting == question_id or not known or not text.strip():
+            return self._unchanged
+        answer = answer_text(now.turns, question_id)
+        file = self._parts.disputes.file
+        await asyncio.to_thread(file, question_id, point_id or None, live.id, text, answer, datetime.now(UTC))
+        return {self.feedback: await asyncio.to_thread(self.html, now)}
+
+    def _again(self, live: LiveInterview, question_id: str) -> Changes:
+        now = live.snapshot
+        question = as_planned(self._parts.bank, now.setup.plan).get(question_id)
+        if now.setup.mode != "practice" or now.waiting == question_id or question is None:
+            gr.Warning(self._words("warn_no_again"), duration=6, title=self._words("title"))
+            return self._unchanged
+        number = [closed.question_id for closed in now.closed].index(question_id) + 1
+        text = question.text.get(now.setup.lang)
+        line = render("again", self._words, question=question, number=number, text=text)
+        return {self.line: line, self._answer: gr.update(visible=True)}
+
+    @property
+    def _unchanged(self) -> Changes:
+        """Nothing to change. Gradio takes an empty dict for a value."""
+        return {self.line: gr.skip()}
+
+    # ------------------------------------------------------------ showing
+
+    def html(self, snapshot: Snapshot) -> str:
+        """What the panel shows of an interview."""
+        words = self._words
+        views = feedback_views(snapshot, self._parts.bank, words)
+        filed = self._parts.disputes.of_session(snapshot.session_id) if views else []
+        disputes = [(dispute.question_id, dispute.key_point_id) for dispute in filed]
+        quiet = snapshot.setup.mode == "real" and not snapshot.finished
+        _, limits = who_speaks(self._parts.engine_status(), words)
+        cards = practice_views(snapshot, as_planned(self._parts.bank, snapshot.setup.plan), words, disputes)
+        return render("feedback", words, views=views, cards=cards, sure=SURE, quiet=quiet, limits=limits if views else "")
