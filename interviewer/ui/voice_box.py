@@ -19,8 +19,8 @@ PAUSES = (2, 3, 4, 6, 8)
 RATES = (0.8, 1, 1.2, 1.5)
 #: Texts that the script sets, besides a problem's.
 _TEXTS = (
-    "speak", "finish", "heard_as", "aloud_off", "checking", "loading", "failed_load", "none", "none_small", "insecure",
-    "refused", "no_microphone", "broken", "asking", "recording", "listening", "ending", "hearing", "done", "nobody",
+    "speak", "finish", "heard_as", "aloud_off", "checking", "loading", "failed_load", "none", "none_small", "none_yet",
+    "insecure", "refused", "no_microphone", "broken", "asking", "recording", "listening", "ending", "hearing", "done", "nobody",
 )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ const hint = () => {
   if (ears.state === "none") return ears.suggested ? fill(texts.none, ears.suggested) : texts.none_small;
   return ears.state === "ready" ? "" : texts.checking;
 };
+// Unasked, only that there is no recogniser; how to get one when the button is pressed.
+const news = () => (ears.state === "none" && window.isSecureContext ? texts.none_yet : hint());
 const show = (text) => {
   if (state.textContent !== text) state.textContent = text;
 };
@@ -281,7 +283,7 @@ const ask = async () => {
     if (gone.signal.aborted) return;
     ears = { state: "" };
   }
-  if (phase === "idle" && (last !== ears.state || ears.state === "loading")) draw(hint());
+  if (phase === "idle" && (last !== ears.state || ears.state === "loading")) draw(news());
   if (ears.state === "ready") listenIfDue();
   else setTimeout(() => gone.signal.aborted || ask(), ears.state === "loading" ? 1500 : 20000);
 };
@@ -298,5 +300,5 @@ window.interviewer.voice = {
     gone.abort();
   },
 };
-draw(hint());
+draw(news());
 ask();
