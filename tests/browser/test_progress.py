@@ -111,7 +111,7 @@ def test_progress_shows_topics_calibration_and_weak_points(visit: Visit, practis
         room = visit(lang=lang, width=width, dark=dark, at=practised)
         page = room.page
         room.tab("progress")
-        expect(page.locator("#progress .facts dd").first).to_have_text(re.compile(r"1\d"))
+        expect(page.locator("#progress .tallies dd").first).to_have_text(re.compile(r"1\d"))
         expect(page.locator("#progress svg.trend").first).to_be_visible()
         expect(page.locator("#progress svg.curve")).to_be_visible()
         weak = page.locator("#progress details.weak")
