@@ -1,6 +1,9 @@
-// The settings that the browser keeps by itself, and the copy button. Runs inside Gradio's HTML component (`element`).
-const radios = () => [...element.querySelectorAll("input[name=theme]")];
-for (const radio of radios()) radio.checked = radio.value === window.interviewerTheme.kept();
+// The settings that the browser keeps by itself, and the copy button. Runs inside Gradio's HTML component (`element`, `watch`).
+const mark = () => {
+  for (const radio of element.querySelectorAll("input[name=theme]")) radio.checked = radio.value === window.interviewerTheme.kept();
+};
+watch("value", mark); // drawn anew, with nothing chosen
+mark();
 element.addEventListener("change", (event) => {
   if (event.target.name === "theme") window.interviewerTheme.choose(event.target.value);
 });
