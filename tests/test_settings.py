@@ -316,7 +316,8 @@ def test_a_stranger_changes_nothing_whatever_the_page_shows(tmp_path: Path) -> N
             page._check_allowed()
         data = data_section(parts, LiveInterviews(parts.interviews), EN)
         parts.store.create(Setup(), "built-in", AT)
-        assert asyncio.run(data._erase("erase")) == ""
+        with pytest.warns(UserWarning, match="can't be exported or erased"):
+            assert asyncio.run(data._erase("erase")) == ""
         assert len(parts.store.list()) == 1
         with TestClient(asyncio.run(made(parts)), base_url="http://127.0.0.1:7860") as client:
             assert client.get("/everything.zip").status_code == 403
@@ -398,7 +399,8 @@ def test_erasing_leaves_nothing_and_touches_nothing_else(parts: Parts) -> None:
     lives = LiveInterviews(parts.interviews)
     live = lives.start(Setup(lang="en", questions=1))
     data = data_section(parts, lives, ZH)
-    assert asyncio.run(data._erase("yes")) == ""
+    with pytest.warns(UserWarning, match="什么都没有删"):
+        assert asyncio.run(data._erase("yes")) == ""
     assert parts.store.load(session_id)
     assert asyncio.run(data._erase(" 删除 ")) == "yes"
     assert everything.session_ids(parts.store) == []
