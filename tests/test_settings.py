@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from interviewer.cli.doctor import _kept as kept_settings
 from interviewer.config import Settings, load_settings
 from interviewer.domain.errors import ConfigError, EngineUnavailable, InterviewerError
 from interviewer.domain.transcript import Setup, Speaker, Turn, TurnKind
@@ -436,3 +437,11 @@ def test_every_table_is_erased(tmp_path: Path) -> None:
     SqlDisputes(store)
     everything.erase(store)
     store.close()
+
+
+def test_doctor_says_what_is_kept_and_what_is_wrong_with_it(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    assert "none yet" in kept_settings(settings)
+    assert "INTERVIEWER_MODEL" in kept_settings(replace(settings, fixed_by=("INTERVIEWER_MODEL",)))
+    with pytest.raises(InterviewerError, match="not JSON"):
+        kept_settings(replace(settings, file_problem="it is not JSON"))
