@@ -82,6 +82,8 @@ class Settings:
     manage: bool = False
     #: What fixed the interviewer from outside, such as INTERVIEWER_MODEL or --model; the page can't change it then.
     fixed_by: tuple[str, ...] = field(default=(), metadata=_NOT_ASKED)
+    #: Whether the recogniser was set from outside, by INTERVIEWER_RECOGNISER or --recogniser.
+    recogniser_fixed: bool = field(default=False, metadata=_NOT_ASKED)
     #: What was wrong with settings.json, in a line for people.
     file_problem: str = field(default="", metadata=_NOT_ASKED)
 
@@ -160,6 +162,8 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         raw[name] = _flag(f"INTERVIEWER_{name.upper()}", raw.get(name, False))
     raw["fixed_by"] = _fixed_by(env, overrides)
     kept, raw["file_problem"] = read_kept(raw["data"] / "settings.json")
+    raw["recogniser_fixed"] = bool(raw.get("recogniser"))
+    raw["recogniser"] = raw.get("recogniser") or kept.recogniser
     if not raw["fixed_by"] and kept.engine != "builtin":
         # All or nothing: a server gets the key that was given with it, never one meant for another.
         raw |= {"engine": kept.engine, "model": kept.model, "base_url": kept.base_url, "api_key": kept.api_key}

@@ -1,4 +1,4 @@
-"""`settings.json` in the data folder: the interviewer that was chosen on the settings page.
+"""`settings.json` in the data folder: the interviewer and the recogniser chosen on the settings page.
 
 Readable by its owner only, since it may hold a server's key. Knows the file; what counts more than it is for `config` to say.
 """
@@ -26,16 +26,17 @@ _LONGEST, _LARGEST = 4096, 65536
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the file holds: the choice of an interviewer, all of it or nothing."""
+    """What the file holds: the choice of an interviewer, all of it or nothing, and of a speech recogniser."""
 
     engine: EngineKind = "builtin"
     model: str = ""
     base_url: str = ""
     api_key: str = ""
+    recogniser: str = ""
 
     def __repr__(self) -> str:
         key = "***" if self.api_key else ""
-        return f"Kept({self.engine!r}, {self.model!r}, {self.base_url!r}, {key!r})"
+        return f"Kept({self.engine!r}, {self.model!r}, {self.base_url!r}, {key!r}, {self.recogniser!r})"
 
 
 def read_kept(path: Path) -> tuple[Kept, str]:

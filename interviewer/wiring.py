@@ -32,7 +32,7 @@ from interviewer.prompting import PromptBook, load_prompts
 from interviewer.replay import RecordedGrader, Rederived, rederive
 from interviewer.retrieval import BackgroundBuild, OnProgress
 from interviewer.session import Cast, Interviews
-from interviewer.settings_file import Kept, write_kept
+from interviewer.settings_file import Kept, read_kept, write_kept
 from interviewer.storage import SqlStore, everything, open_store
 from interviewer.storage.archive import SqlArchive
 from interviewer.storage.confidences import SqlConfidences
@@ -118,13 +118,27 @@ class Parts:
         fails, the built-in interviewer carries on.
         """
         with self._choosing:
-            write_kept(self.settings.settings_file, kept)
+            before, _ = read_kept(self.settings.settings_file)
+            write_kept(self.settings.settings_file, replace(kept, recogniser=before.recogniser))
             self.settings = replace(with_choice(self.settings, kept), file_problem="")
             old = self.model
             # What isn't here was asked for and fetched before; loading alone never downloads.
             self.model = ModelSlot(replace(self.settings, download=False), first=old.retire)
         if kept.engine == "builtin":
             threading.Thread(target=old.retire, name="model-leaving", daemon=True).start()
+
+    def choose_recogniser(self, name: str) -> None:
+        """Exchange the speech recogniser for the one of that name or folder, which is here; empty for none; and remember it.
+
+        Raises EngineUnavailable when it isn't here, ConfigError when it can't be kept.
+        """
+        if name:
+            find_model(name)
+        with self._choosing:
+            before, _ = read_kept(self.settings.settings_file)
+            write_kept(self.settings.settings_file, replace(before, recogniser=name))
+            self.settings = replace(self.settings, recogniser=name)
+            self.voice.use(name)
 
     def try_server(self, kept: Kept) -> str:
         """The model that answers at the server named. Raises EngineUnavailable saying what is wrong."""
@@ -143,6 +157,8 @@ class Parts:
         self.fetching.forget()
         if not self.settings.fixed_by and self.settings.engine != "builtin":
             self.choose(Kept())
+        if not self.settings.recogniser_fixed and self.settings.recogniser:
+            self.choose_recogniser("")
         everything.erase(self.store)
         remove_data(self.settings)
         self.library.reload()

@@ -41,6 +41,7 @@ from interviewer.ui.html import render
 from interviewer.ui.live import LiveInterviews
 from interviewer.ui.settings_data import DataSection, may_manage
 from interviewer.ui.settings_model import ModelSection
+from interviewer.ui.settings_voice import VoiceSection
 from interviewer.ui.words import Words, words_for
 from interviewer.wiring import Parts, build
 from tests.engines_server import fake_server
@@ -445,3 +446,27 @@ def test_doctor_says_what_is_kept_and_what_is_wrong_with_it(tmp_path: Path) -> N
     assert "INTERVIEWER_MODEL" in kept_settings(replace(settings, fixed_by=("INTERVIEWER_MODEL",)))
     with pytest.raises(InterviewerError, match="not JSON"):
         kept_settings(replace(settings, file_problem="it is not JSON"))
+
+
+def test_a_recogniser_is_kept_beside_the_interviewer(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> None:
+    page = VoiceSection(parts, EN)
+    placed(page.build)
+    with pytest.warns(UserWarning, match="there is no folder"):
+        asyncio.run(page._use("/nowhere/" + NASTY))
+    assert parts.settings.recogniser == ""
+    folder = str(build_tiny_model(tmp_path_factory.mktemp("model")))
+    asyncio.run(page._use(folder))  # no speech model: loading it fails, in words
+    assert parts.settings.recogniser == folder
+    parts.choose(SERVER)
+    env = {"INTERVIEWER_DATA": str(parts.settings.data)}
+    again = load_settings(env)
+    assert (again.recogniser, again.base_url, again.recogniser_fixed) == (folder, SERVER.base_url, False)
+    other = load_settings({**env, "INTERVIEWER_RECOGNISER": "some/other"})
+    assert (other.recogniser, other.recogniser_fixed) == ("some/other", True)
+    parts.settings = replace(parts.settings, recogniser_fixed=True)
+    with pytest.warns(UserWarning, match="can't be changed here"):
+        asyncio.run(page._use(""))
+    parts.settings = replace(parts.settings, recogniser_fixed=False)
+    asyncio.run(page._use(""))
+    assert load_settings(env).recogniser == ""
+    assert "None. Answers are typed." in page.news()[page.view]

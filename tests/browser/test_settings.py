@@ -20,15 +20,11 @@ from tests.hub_server import fake_hub
 from tests.tiny_models import build_tiny_model
 
 
-def open_settings(room: Room, lang: str = "en") -> Page:
-    """The tab, which a phone's width keeps in a menu, once it has looked at the machine."""
-    page, name = room.page, "设置" if lang == "zh" else "Settings"
+def open_settings(room: Room) -> Page:
+    """The tab, once it has looked at the machine."""
+    page = room.page
     expect(page.locator("#start:visible, #answer:visible")).to_have_count(1)
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if not tab.is_visible():
-        page.locator(".overflow-menu > button").first.click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.click()
+    room.tab("settings")
     expect(page.locator("#settings-suggestion p").first).to_be_visible()
     return page
 
@@ -78,7 +74,7 @@ def test_a_model_is_fetched_only_after_a_yes(
         environ = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HUB_CACHE": str(tmp_path / "cache")}
         with running(tmp_path / "data", environ) as pages:
             room = visit(lang="zh", at=pages)
-            page = open_settings(room, "zh")
+            page = open_settings(room)
             page.locator("#model-kind label").nth(3).click()
             name = page.locator("#model-hub input, #model-hub textarea")
             name.fill("test/nothing")
@@ -98,7 +94,7 @@ def test_a_model_is_fetched_only_after_a_yes(
             assert hub.fetched("model.safetensors") == [""]
             assert kept(pages.data)["model"] == "test/tiny"
             page.reload()
-            open_settings(room, "zh")
+            open_settings(room)
             page.locator("#model-cached input").click()
             expect(page.get_by_role("option", name="test/tiny")).to_be_visible()
 
@@ -112,7 +108,7 @@ def test_looks_export_and_a_clean_sheet(
         page = room.page
         room.start(questions=1)
         page.locator("#leave").click()
-        open_settings(room, lang)
+        open_settings(room)
         assert found(page) == []
         assert room.fits()
         room.picture("settings")
@@ -120,7 +116,7 @@ def test_looks_export_and_a_clean_sheet(
         expect(page.locator("body.dark")).to_have_count(0 if dark else 1)
         assert found(page) == []
         page.reload()
-        open_settings(room, lang)
+        open_settings(room)
         expect(page.locator("body.dark")).to_have_count(0 if dark else 1)
         with page.expect_download() as download:
             page.locator("#export-all").click()
