@@ -1,22 +1,27 @@
-"""Settings, read once from the environment and command-line options into a frozen object.
+"""Settings, read once from command-line options, the environment and the data folder's `settings.json` into a frozen object.
 
 Knows where things are kept and what the person asked for; builds nothing.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from interviewer.domain.errors import ConfigError
+from interviewer.settings_file import ENGINE_KINDS as ENGINE_KINDS
+from interviewer.settings_file import EngineKind as EngineKind
+from interviewer.settings_file import Kept, read_kept
 
-EngineKind = Literal["builtin", "transformers", "openai"]
-ENGINE_KINDS: tuple[EngineKind, ...] = ("builtin", "transformers", "openai")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+#: The settings that together choose the interviewer.
+_CHOOSING = ("engine", "model", "base_url")
 
 #: In a wheel the data folders travel inside the package; in a checkout they stand beside it.
 _PACKAGE = Path(__file__).resolve().parent
@@ -40,6 +45,10 @@ def _default_data_dir() -> Path:
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "interviewer"
     return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "interviewer"
+
+
+#: Fields that say how the others came about.
+_NOT_ASKED = {"asked": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,24 @@ class Settings:
     allowed_hosts: str = ""
     #: Whether other sites may show the pages in a frame, as hosting services do.
     framed: bool = False
+    #: Whether the page may switch the model, export and erase everything also where others can reach it.
+    manage: bool = False
+    #: What fixed the interviewer from outside, such as INTERVIEWER_MODEL or --model; the page can't change it then.
+    fixed_by: tuple[str, ...] = field(default=(), metadata=_NOT_ASKED)
+    #: Whether the recogniser was set from outside, by INTERVIEWER_RECOGNISER or --recogniser.
+    recogniser_fixed: bool = field(default=False, metadata=_NOT_ASKED)
+    #: What was wrong with settings.json, in a line for people.
+    file_problem: str = field(default="", metadata=_NOT_ASKED)
+
+    @property
+    def shared(self) -> bool:
+        """Whether people on other machines can reach the pages, as far as the settings tell."""
+        return not is_loopback(self.host) or bool(self.allowed_hosts.strip()) or self.framed
+
+    @property
+    def settings_file(self) -> Path:
+        """What the person chose on the settings page."""
+        return self.data / "settings.json"
 
     @property
     def database_url(self) -> str:
@@ -90,9 +117,23 @@ class Settings:
 
     def describe(self) -> dict[str, str]:
         """The settings for people to read, without the key and without passwords inside addresses."""
-        shown = {f.name: without_password(str(getattr(self, f.name))) for f in fields(self)}
+        shown = {f.name: without_password(str(getattr(self, f.name))) for f in _asked()}
         shown["api_key"] = "set" if self.api_key else "not set"
         return shown
+
+
+def _asked() -> list[Any]:
+    return [item for item in fields(Settings) if item.metadata.get("asked", True)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name reaches this machine only."""
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def without_password(url: str) -> str:
@@ -102,10 +143,13 @@ def without_password(url: str) -> str:
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Settings from the environment, then `overrides` that are not None. Raises ConfigError naming the bad variable."""
+    """Settings from `overrides` that are not None, then the environment, then settings.json in the data folder.
+
+    Raises ConfigError naming the bad variable. A bad file is no reason to stop: it is left out, see `Settings.file_problem`.
+    """
     env = os.environ if environ is None else environ
     raw: dict[str, Any] = {}
-    for item in fields(Settings):
+    for item in _asked():
         value = env.get(f"INTERVIEWER_{item.name.upper()}", "").strip()
         if value:
             raw[item.name] = value
@@ -114,8 +158,15 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     raw.update({name: value for name, value in overrides.items() if value is not None})
     raw["data"] = Path(raw.get("data") or _default_data_dir()).expanduser().resolve()
     raw["port"] = _port(raw.get("port", 7860))
-    raw["download"] = _flag("INTERVIEWER_DOWNLOAD", raw.get("download", False))
-    raw["framed"] = _flag("INTERVIEWER_FRAMED", raw.get("framed", False))
+    for name in ("download", "framed", "manage"):
+        raw[name] = _flag(f"INTERVIEWER_{name.upper()}", raw.get(name, False))
+    raw["fixed_by"] = _fixed_by(env, overrides)
+    kept, raw["file_problem"] = read_kept(raw["data"] / "settings.json")
+    raw["recogniser_fixed"] = bool(raw.get("recogniser"))
+    raw["recogniser"] = raw.get("recogniser") or kept.recogniser
+    if not raw["fixed_by"] and kept.engine != "builtin":
+        # All or nothing: a server gets the key that was given with it, never one meant for another.
+        raw |= {"engine": kept.engine, "model": kept.model, "base_url": kept.base_url, "api_key": kept.api_key}
     engine = raw.get("engine") or ("openai" if raw.get("base_url") else "transformers" if raw.get("model") else "builtin")
     if engine not in ENGINE_KINDS:
         raise ConfigError(f"engine is {engine!r}; it can be {', '.join(ENGINE_KINDS)}")
@@ -128,6 +179,18 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
             "the openai engine needs a server: set --base-url (or INTERVIEWER_BASE_URL), for example http://127.0.0.1:8000/v1"
         )
     return settings
+
+
+def with_choice(settings: Settings, kept: Kept) -> Settings:
+    """The settings with the interviewer that `kept` names."""
+    return replace(settings, engine=kept.engine, model=kept.model, base_url=kept.base_url, api_key=kept.api_key)
+
+
+def _fixed_by(env: Mapping[str, str], overrides: Mapping[str, Any]) -> tuple[str, ...]:
+    """The options and variables that choose the interviewer, as a person knows them."""
+    options = [f"--{name.replace('_', '-')}" for name in _CHOOSING if overrides.get(name)]
+    names = [*(f"INTERVIEWER_{name.upper()}" for name in _CHOOSING), "OPENAI_BASE_URL"]
+    return (*options, *(name for name in names if env.get(name, "").strip()))
 
 
 def _flag(name: str, value: object) -> bool:

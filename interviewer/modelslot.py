@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,6 +16,7 @@ from interviewer.domain.errors import EngineError, EngineOutOfMemory, Interviewe
 from interviewer.engines import load_engine
 from interviewer.engines.breaker import Trouble
 from interviewer.engines.download import Progress
+from interviewer.engines.in_use import InUse
 from interviewer.engines.memory import is_out_of_memory
 from interviewer.engines.watch import WatchedEngine
 
@@ -25,6 +27,8 @@ EngineState = Literal["none", "loading", "ready", "failed", "resting", "talking"
 
 #: Seconds until a server that could not be reached is tried again: it may still be loading its model.
 TRY_AGAIN = 20.0
+#: Seconds that a model which is exchanged has for what it is saying or judging.
+LEAVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,14 @@ class EngineStatus:
 class ModelSlot:
     """The model, once it has loaded. What can't be reached is tried again every `TRY_AGAIN` seconds."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, first: Callable[[], None] = lambda: None) -> None:
+        """`first` runs before anything is loaded: another model may have to make room."""
         self._settings = settings
+        self._first = first
         self._tried = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()
+        self._in_use: InUse | None = None
         self.engine: WatchedEngine | None = None
         self._status = EngineStatus("none") if settings.engine == "builtin" else EngineStatus("loading", self._asked_for)
         if settings.engine == "builtin":
@@ -69,6 +76,15 @@ class ModelSlot:
         self._tried.wait(timeout)
         return self.status
 
+    def retire(self, timeout: float = LEAVE_SECONDS) -> None:
+        """Make way for another model: nothing new is begun, what is under way may end, then its memory is free."""
+        self._closing.set()
+        self._tried.wait(timeout)
+        with self._lock:
+            engine = self._in_use
+        if engine is not None:
+            engine.leave(timeout)
+
     def close(self) -> None:
         with self._lock:
             self._closing.set()
@@ -80,7 +96,8 @@ class ModelSlot:
         return self._settings.model or self._settings.base_url
 
     def _load(self) -> None:
-        while self._try_to_load():
+        self._first()
+        while not self._closing.is_set() and self._try_to_load():
             self._tried.set()
             if self._closing.wait(TRY_AGAIN):
                 return
@@ -109,7 +126,8 @@ class ModelSlot:
             if self._closing.is_set():
                 engine.close()
             else:
-                self.engine = WatchedEngine(engine)
+                self._in_use = InUse(engine)
+                self.engine = WatchedEngine(self._in_use)
                 self._status = EngineStatus("ready", engine.info.model, engine.info.device)
         return False
 

@@ -6,27 +6,34 @@ carries on.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from interviewer.coach import Coach
-from interviewer.config import Settings, prompts_dir
+from interviewer.config import Settings, prompts_dir, with_choice
 from interviewer.dialogue.speakers import BuiltinSpeaker, ModelSpeaker, Speaker
 from interviewer.dialogue.wording import Wording
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank
-from interviewer.engines.hardware import cores, free_memory
+from interviewer.engines import catalogue, load_engine
+from interviewer.engines.catalogue import Suggestion
+from interviewer.engines.hardware import cores, detect, free_memory
 from interviewer.engines.locate import find_model
 from interviewer.engines.recorded import RecordingEngine
+from interviewer.fetching import Fetching
 from interviewer.grading import BuiltinGrader, ModelGrader
 from interviewer.library import Library
 from interviewer.modelslot import EngineState, EngineStatus, ModelSlot
+from interviewer.own_data import remove_data
 from interviewer.ports import Engine, Grader, Retriever
 from interviewer.prompting import PromptBook, load_prompts
 from interviewer.replay import RecordedGrader, Rederived, rederive
 from interviewer.retrieval import BackgroundBuild, OnProgress
 from interviewer.session import Cast, Interviews
-from interviewer.storage import SqlStore, open_store
+from interviewer.settings_file import Kept, read_kept, write_kept
+from interviewer.storage import SqlStore, everything, open_store
 from interviewer.storage.archive import SqlArchive
 from interviewer.storage.confidences import SqlConfidences
 from interviewer.storage.disputes import SqlDisputes
@@ -49,6 +56,8 @@ class Parts:
         self.library = library
         self.prompts = prompts
         self.model = ModelSlot(settings)
+        self.fetching = Fetching(self.choose)
+        self._choosing = threading.Lock()
         self._glossaries: tuple[Bank, Glossary] | None = None
         self.voice = Dictation(_find_recogniser, self._glossary)
         self.voice.use(settings.recogniser, settings.download)
@@ -102,6 +111,59 @@ class Parts:
         """The speech recogniser that suits this machine's processor; what an accelerator could do, `doctor` says."""
         return suggest(free_memory(), cores())
 
+    def choose(self, kept: Kept) -> None:
+        """Exchange the interviewer from the next question on, and remember it. Raises ConfigError when it can't be kept.
+
+        The old model ends what it has begun and frees its memory before the new one is loaded; meanwhile, and if the new one
+        fails, the built-in interviewer carries on.
+        """
+        with self._choosing:
+            before, _ = read_kept(self.settings.settings_file)
+            write_kept(self.settings.settings_file, replace(kept, recogniser=before.recogniser))
+            self.settings = replace(with_choice(self.settings, kept), file_problem="")
+            old = self.model
+            # What isn't here was asked for and fetched before; loading alone never downloads.
+            self.model = ModelSlot(replace(self.settings, download=False), first=old.retire)
+        if kept.engine == "builtin":
+            threading.Thread(target=old.retire, name="model-leaving", daemon=True).start()
+
+    def choose_recogniser(self, name: str) -> None:
+        """Exchange the speech recogniser for the one of that name or folder, which is here; empty for none; and remember it.
+
+        Raises EngineUnavailable when it isn't here, ConfigError when it can't be kept.
+        """
+        if name:
+            find_model(name)
+        with self._choosing:
+            before, _ = read_kept(self.settings.settings_file)
+            write_kept(self.settings.settings_file, replace(before, recogniser=name))
+            self.settings = replace(self.settings, recogniser=name)
+            self.voice.use(name)
+
+    def try_server(self, kept: Kept) -> str:
+        """The model that answers at the server named. Raises EngineUnavailable saying what is wrong."""
+        engine = load_engine(with_choice(self.settings, kept))
+        try:
+            return engine.info.model
+        finally:
+            engine.close()
+
+    def suggested_model(self) -> Suggestion:
+        """The model that suits this machine, and why. Takes seconds the first time."""
+        return catalogue.suggest(detect())
+
+    def erase_everything(self) -> None:
+        """Delete all the person's data for good: interviews, banks, documents, index, settings. Raises InterviewerError."""
+        self.fetching.forget()
+        if not self.settings.fixed_by and self.settings.engine != "builtin":
+            self.choose(Kept())
+        if not self.settings.recogniser_fixed and self.settings.recogniser:
+            self.choose_recogniser("")
+        everything.erase(self.store)
+        remove_data(self.settings)
+        self.library.reload()
+        self.indexing.start()
+
     def _reindex(self, on_progress: OnProgress) -> None:
         """Bring the index up to date, and have the grader for the bank ready before an answer waits for it."""
         self.library.reindex(on_progress)
@@ -109,6 +171,7 @@ class Parts:
 
     def close(self) -> None:
         """Free the models and the database."""
+        self.fetching.cancel()
         self.model.close()
         self.voice.close()
         self.store.close()

@@ -52,6 +52,7 @@ def examine(settings: Settings) -> list[Check]:
         "packages": _packages,
         "hardware": _hardware,
         "data": _data,
+        "settings": _kept,
         "database": _database,
         "bank": _bank,
         "encoder": _encoder,
@@ -100,6 +101,16 @@ def _data(settings: Settings) -> str:
     return str(settings.data)
 
 
+def _kept(settings: Settings) -> str:
+    """What the settings page has kept, and whether anything counts more than it."""
+    if settings.file_problem:
+        raise InterviewerError(settings.file_problem)
+    if settings.fixed_by:
+        return f"the interviewer is set by {', '.join(settings.fixed_by)}, which counts more than {settings.settings_file}"
+    there = "read" if settings.settings_file.exists() else "none yet"
+    return f"{settings.settings_file} ({there}); the settings page writes it"
+
+
 def _database(settings: Settings) -> str:
     from interviewer.storage import open_store
 
@@ -136,7 +147,7 @@ def _encoder(settings: Settings) -> str:
 def _interviewer(settings: Settings) -> str:
     """Which interviewer speaks, and why; a model is looked for, but a big one is not loaded."""
     if settings.engine == "builtin":
-        return "built-in, because no model was named (--model NAME, or --base-url for a server)"
+        return "built-in, because no model was named (--model NAME, --base-url for a server, or the settings page)"
     if settings.engine == "openai":
         from interviewer.engines import load_engine
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from pathlib import Path
 from typing import TextIO
 
 from interviewer.config import Settings
 from interviewer.domain.errors import EngineUnavailable
+from interviewer.engines.cached import cached_names, hub_cache
 from interviewer.engines.catalogue import Model, Suggestion, Tier, fits, models, suggest
 from interviewer.engines.download import Progress
 from interviewer.engines.hardware import GIB, Hardware, detect
@@ -55,10 +55,8 @@ def explain(suggestion: Suggestion, cached: list[str]) -> str:
 
 def cache_contents(_: Settings) -> str:
     """Models in the hub cache, whole or not, as its folders tell: nothing is loaded and nothing is asked of a hub."""
-    cache = _cache()
-    names = sorted(path.name.removeprefix("models--").replace("--", "/") for path in cache.glob("models--*"))
-    told = [name if _whole(name) else f"{name} (not all of it)" for name in names]
-    return f"{', '.join(told) if told else 'none'} in the hub cache ({cache})"
+    told = [name if _whole(name) else f"{name} (not all of it)" for name in cached_names()]
+    return f"{', '.join(told) if told else 'none'} in the hub cache ({hub_cache()})"
 
 
 def fetch(name: str, out: TextIO | None = None) -> None:
@@ -139,7 +137,7 @@ def _cores(count: int) -> str:
 
 
 def _disk() -> str:
-    folder = next((folder for folder in (_cache(), *_cache().parents) if folder.exists()), None)
+    folder = next((folder for folder in (hub_cache(), *hub_cache().parents) if folder.exists()), None)
     return f" ({shutil.disk_usage(folder).free / 1e9:.1f} GB free on its disk)" if folder else ""
 
 
@@ -148,9 +146,3 @@ def _whole(name: str) -> bool:
         return find_cached(name) is not None
     except EngineUnavailable:
         return False
-
-
-def _cache() -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE).expanduser()

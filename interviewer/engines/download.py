@@ -53,6 +53,21 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What fetching a model would mean, in bytes: all of it, what is missing here, and what the disk of `folder` has free."""
+
+    name: str
+    total: int
+    missing: int
+    free: int
+    folder: Path
+
+    @property
+    def fits(self) -> bool:
+        return not self.missing or self.missing + SPARE_BYTES <= self.free
+
+
+@dataclass(frozen=True, slots=True)
 class _File:
     name: str
     size: int
@@ -68,13 +83,11 @@ def download_model(
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     with _failures_said_clearly(name):
-        from huggingface_hub import constants, snapshot_download
-        from huggingface_hub.file_download import repo_folder_name
+        from huggingface_hub import snapshot_download
 
-        files = _wanted(name)
-        store = Path(constants.HF_HUB_CACHE).expanduser() / repo_folder_name(repo_id=name, repo_type="model")
+        files, store = _wanted(name), _store(name)
         with _alone(name, store):
-            _check_space(name, files, store)
+            _check_space(_offer(name, files, store))
             state = Progress(0, sum(file.size for file in files))
             for file in files:
                 if file.sha256:
@@ -88,6 +101,23 @@ def download_model(
             folder = snapshot_download(name, allow_patterns=[file.name for file in files], tqdm_class=_no_bar())
             on_progress(replace(state, done=state.total))
             return Path(folder)
+
+
+def offer(name: str) -> Offer:
+    """What the hub would send of the model `name`. Asks the hub for its list of files and fetches nothing.
+
+    Raises EngineUnavailable.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    with _failures_said_clearly(name):
+        return _offer(name, _wanted(name), _store(name))
+
+
+def _store(name: str) -> Path:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE).expanduser() / repo_folder_name(repo_id=name, repo_type="model")
 
 
 def _tell(on_progress: Callable[[Progress], None], begun: Progress, size: int) -> None:
@@ -110,18 +140,22 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return not fnmatch(name, NOT_NEEDED) and any(fnmatch(name, pattern) for pattern in patterns)
 
 
-def _check_space(name: str, files: Sequence[_File], store: Path) -> None:
+def _offer(name: str, files: Sequence[_File], store: Path) -> Offer:
     from huggingface_hub.file_download import are_symlinks_supported
 
     here = next(folder for folder in (store, *store.parents) if folder.exists())
-    free = shutil.disk_usage(here).free
     # Without links (Windows outside developer mode) the cache keeps a second copy of every file.
     copies = 1 if are_symlinks_supported(here) else 2
     missing = sum(_missing(file, store) for file in files) * copies
-    if missing and missing + SPARE_BYTES > free:
+    return Offer(name, sum(file.size for file in files), missing, shutil.disk_usage(here).free, here)
+
+
+def _check_space(offer: Offer) -> None:
+    if not offer.fits:
         raise EngineUnavailable(
-            f"{name} needs {missing / 1e9:.1f} GB more on the disk of {here}, where {free / 1e9:.1f} GB are free "
-            f"({SPARE_BYTES / 1e9:.0f} GB should stay so): make room, set HF_HOME to another disk, or choose a smaller model"
+            f"{offer.name} needs {offer.missing / 1e9:.1f} GB more on the disk of {offer.folder}, where "
+            f"{offer.free / 1e9:.1f} GB are free ({SPARE_BYTES / 1e9:.0f} GB should stay so): make room, set HF_HOME to "
+            "another disk, or choose a smaller model"
         )
 
 

@@ -120,6 +120,17 @@ class SqlStore:
             if db.execute(sessions.delete().where(sessions.c.id == session_id)).rowcount == 0:
                 raise SessionError(f"there is no interview {session_id!r}")
 
+    def compact(self) -> None:
+        """Rewrite an SQLite file without what was deleted. Other databases see to that themselves. Raises StorageError."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+                db.exec_driver_sql("VACUUM")
+                db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except OperationalError as error:
+            raise StorageError(f"the database can't be used: {str(error.orig).splitlines()[0]}") from error
+
     def close(self) -> None:
         self._engine.dispose()
 

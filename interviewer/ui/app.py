@@ -15,11 +15,12 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from interviewer.config import is_loopback
 from interviewer.domain.errors import ConfigError
 from interviewer.domain.questions import LANGS
 from interviewer.ui.html import static, styles
 from interviewer.ui.live import LiveInterviews
-from interviewer.ui.middleware import FetchGuard, HostGuard, PageLanguage, RouteGuard, is_loopback
+from interviewer.ui.middleware import FetchGuard, HostGuard, PageLanguage, RouteGuard
 from interviewer.ui.words import words_for
 from interviewer.wiring import Parts
 
@@ -153,7 +154,7 @@ def _look() -> dict[str, Any]:
     return {
         "theme": theme,
         "css": styles(),
-        "head": static("head.html"),
+        "head": static("theme.html") + static("head.html"),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,

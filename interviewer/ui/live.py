@@ -272,6 +272,13 @@ class LiveInterviews:
         if live is not None:
             live.stop()
 
+    def forget_all(self) -> None:
+        """Stop everything and drop it from memory."""
+        with self._lock:
+            known = list(self._live)
+        for session_id in known:
+            self.forget(session_id)
+
     def _hold(self, live: LiveInterview) -> LiveInterview:
         with self._lock:
             live = self._live.setdefault(live.id, live)  # two pages may have opened it at once

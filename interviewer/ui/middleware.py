@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from interviewer.config import is_loopback
 from interviewer.ui.words import LOCALES
 
 #: Gradio's front end compiles templates and applies inline styles, hence the two `unsafe-`; what matters is that nothing,
@@ -26,7 +27,6 @@ POLICY = (
 )
 #: Remembers the language a person last chose, so that the front door leads there next time.
 LANGUAGE_COOKIE = "interviewer-language"
-_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 #: Gradio routes that fetch other addresses for the caller, describe the server, or that this program has no use for.
 _CLOSED = re.compile(
     r"/file=https?:|/proxy=|/(?:undo-)?vibe-|/deep_link|/monitoring|/process_recording|/component_server|/custom_component/|"
@@ -37,16 +37,6 @@ _CARRY_FILES = ("/gradio_api/upload", "/voice/transcribe")
 #: The most bytes of a posted JSON; a long answer has some ten thousand.
 MOST_JSON = 4_000_000
 _ADDRESS = re.compile(r"\s*(?:[a-z][a-z0-9+.\-]*:|[\\/]{2})", re.IGNORECASE)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name reaches this machine only."""
-    if host in _LOOPBACK_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class HostGuard:

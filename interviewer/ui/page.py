@@ -18,6 +18,7 @@ from interviewer.ui.live import LiveInterviews
 from interviewer.ui.progress_page import ProgressPage
 from interviewer.ui.report_page import empty_report, report_html, report_view
 from interviewer.ui.room import EVENT, Changes, Room, WayOut, explain, session_of, warn
+from interviewer.ui.settings_page import SettingsPage
 from interviewer.ui.setup_form import SetupForm, setup_from
 from interviewer.ui.today import Today
 from interviewer.ui.words import Words, words_for
@@ -65,6 +66,9 @@ class Page:
                 with gr.Tab(words("tab_bank"), id="bank") as bank_tab:
                     self.bank = BankPage(self._parts, words)
                     self.bank.build(bank_tab)
+                with gr.Tab(words("tab_settings"), id="settings") as settings_tab:
+                    self.settings = SettingsPage(self._parts, self._lives, words)
+                    self.settings.build(blocks, settings_tab)
                 with gr.Tab(words("tab_about"), id="about") as about_tab:
                     about = gr.HTML("", apply_default_css=False, elem_id="about")
             self.loading = gr.Timer(ENGINE_EVERY, active=False)
@@ -105,7 +109,8 @@ class Page:
         # Not `input`: Gradio lets the first one pass unheard, and a pasted word is one.
         for box in (self.history.text.change, self.history.status.change):
             box(self.history.html, searched, self.history.list, trigger_mode="always_last", **EVENT)
-        self.loading.tick(self.engine_news, None, [form.who, room.who, self.loading], **EVENT)
+        for timer in (self.loading, self.settings.model.timer):
+            timer.tick(self.engine_news, None, [form.who, room.who, self.loading], **EVENT)
 
     # ------------------------------------------------------------ handlers
 

@@ -1,16 +1,18 @@
-"""The plain routes beside Gradio's: the front door, health, and a report's downloads."""
+"""The plain routes beside Gradio's: the front door, health, a report's downloads, and everything as one archive."""
 
 from __future__ import annotations
 
 import re
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import LANGS, Lang
+from interviewer.own_data import archive
 from interviewer.report import Report, to_apkg, to_json, to_markdown
 from interviewer.ui.middleware import LANGUAGE_COOKIE
+from interviewer.ui.settings_data import may_manage
 from interviewer.wiring import Parts
 
 #: What a report can be downloaded as, by the ending asked for.
@@ -53,6 +55,15 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     @app.get("/healthz")
     def health() -> JSONResponse:
         return JSONResponse({"ok": True, "engine": parts.engine_status().state})
+
+    @app.get("/everything.zip")
+    def everything(request: Request) -> Response:
+        if not may_manage(parts.settings):
+            return PlainTextResponse("Not allowed here; see INTERVIEWER_MANAGE.\n", 403)
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return PlainTextResponse("Requests from other sites are refused.\n", 403)
+        headers = {"Content-Disposition": 'attachment; filename="interviewer-data.zip"', "Cache-Control": "no-store"}
+        return StreamingResponse(archive(parts.settings, parts.store), media_type="application/zip", headers=headers)
 
     @app.get("/report/{name}")
     def download(name: str, lang: str = "en") -> Response:

@@ -52,8 +52,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 class Server:
     """`python app.py` on a free port, with a data folder of its own. It can be killed and started again."""
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    def __init__(self, data: Path, environ: dict[str, str] | None = None, **settings: str) -> None:
         self.data = data
+        self._environ = environ or {}
         self._settings = {f"INTERVIEWER_{name.upper()}": value for name, value in settings.items()}
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -62,7 +63,7 @@ class Server:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("INTERVIEWER_", "OPENAI_"))}
         environ = {
             **inherited, **self._settings, "INTERVIEWER_DATA": str(self.data), "INTERVIEWER_PORT": str(port),
-            "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1",
+            "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", **self._environ,
         }  # fmt: skip
         log = (self.data.parent / f"{self.data.name}.log").open("a")
         with log:
@@ -109,8 +110,8 @@ class Server:
 
 
 @contextmanager
-def running(data: Path, **settings: str) -> Iterator[Server]:
-    server = Server(data, **settings)
+def running(data: Path, environ: dict[str, str] | None = None, **settings: str) -> Iterator[Server]:
+    server = Server(data, environ, **settings)
     server.start()
     try:
         yield server

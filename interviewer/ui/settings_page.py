@@ -1,0 +1,39 @@
+"""The settings tab: the interviewer, the recogniser, looks, and the person's data. Only puts its sections together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from interviewer.ui.live import LiveInterviews
+from interviewer.ui.room import EVENT, Changes
+from interviewer.ui.settings_data import DataSection
+from interviewer.ui.settings_model import ModelSection
+from interviewer.ui.settings_voice import VoiceSection
+from interviewer.ui.words import Words
+from interviewer.wiring import Parts
+
+
+class SettingsPage:
+    """Built inside the tab."""
+
+    def __init__(self, parts: Parts, lives: LiveInterviews, words: Words) -> None:
+        self._words = words
+        self.model = ModelSection(parts, words)
+        self.voice = VoiceSection(parts, words)
+        self.data = DataSection(parts, lives, words)
+
+    def build(self, blocks: Any, tab: Any) -> None:
+        """Create the components inside the Blocks context that is open; `tab` is the one they stand in."""
+        self.model.build(blocks)
+        self.voice.build(blocks)
+        self.data.build()
+        tab.select(
+            self._opened, None, [*self.model.outputs, self.model.suggestion, *self.voice.outputs, self.data.view], **EVENT
+        )
+
+    async def _opened(self) -> AsyncIterator[Changes]:
+        """What is known at once, then what has to be looked for on the machine."""
+        yield self.model.opened() | self.voice.news() | await asyncio.to_thread(self.data.news)
+        yield {self.model.suggestion: await asyncio.to_thread(self.model.suggested)}
