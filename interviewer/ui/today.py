@@ -21,22 +21,21 @@ class Today:
 
     def build(self) -> None:
         """Create the components inside the Blocks context that is open."""
-        visible, note = self._now()
-        with gr.Row(elem_id=f"today-{self._place}", elem_classes="today", visible=visible) as self.row:
-            self.note = gr.HTML(note, apply_default_css=False)
+        with gr.Row(elem_id=f"today-{self._place}", elem_classes="today"):
+            self.note = gr.HTML(self._html(), apply_default_css=False)
             self.start = gr.Button(
                 self._words("today_start", n=MINUTES), elem_id=f"today-start-{self._place}", scale=0, min_width=180, size="md"
             )
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.row, self.note]
+        return [self.note]
 
     def news(self) -> dict[Any, Any]:
-        """What has become due, as of now."""
-        visible, note = self._now()
-        return {self.row: gr.update(visible=visible), self.note: note}
+        """What has become due, as of now. Whether the row shows is the style sheet's business: Gradio loses the room when a
+        row of the set-up changes its visibility while a page that reloads leaves the set-up."""
+        return {self.note: self._html()}
 
-    def _now(self) -> tuple[bool, str]:
+    def _html(self) -> str:
         due = len(self._parts.coach.due())
-        return bool(due) or not self._quiet, render("today", self._words, due=due)
+        return render("today", self._words, due=due, hidden=self._quiet and not due)
