@@ -109,6 +109,7 @@ def test_looks_export_and_a_clean_sheet(
         room.start(questions=1)
         page.locator("#leave").click()
         open_settings(room)
+        expect(page.locator(".toast-body")).to_have_count(0)  # Gradio's own, which goes by itself
         assert found(page) == []
         assert room.fits()
         room.picture("settings")
