@@ -66,6 +66,7 @@ conversations = st.lists(st.one_of(turns, st.builds(facts, st.sampled_from("abcd
 @given(conversations, st.integers(SMALLEST, 8192), st.sampled_from([1.0, 0.5]))
 @example([facts("a"), said("ask", "assistant"), said("嗯" * 20_000)], SMALLEST, 1.0)
 @example([], 0, 1.0)
+@example([said(""), *map(facts, "abcde")], SMALLEST, 0.5)
 def test_any_conversation_fits_any_window_with_the_newest_turn_whole(
     conversation: list[Told], window: int, share: float
 ) -> None:

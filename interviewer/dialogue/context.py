@@ -90,19 +90,21 @@ def fitted(
     facts = max((i for i, told in enumerate(conversation) if told.facts is not None), default=None)
     newest = max((i for i, told in enumerate(conversation) if told.facts is None), default=max(0, len(conversation) - 1))
 
-    def from_turn(start: int) -> tuple[Message, ...]:
-        left_out = [told.facts for told in conversation[:start] if told.facts is not None]
-        head = [conversation[facts].message] if facts is not None and facts < start else []
-        left_out = left_out[: len(left_out) - len(head)]
+    def with_turns(kept: Sequence[int]) -> tuple[Message, ...]:
+        left_out = [told.facts for i, told in enumerate(conversation) if told.facts is not None and i not in kept]
         notes = [note(left_out)] if left_out else []
-        return (system, *notes, *head, *(told.message for told in conversation[start:]), task)
+        return (system, *notes, *(conversation[i].message for i in kept), task)
 
     room = budget.tokens - message_tokens(system)
     start = _rolled([message_tokens(told.message) for told in conversation], max(0, int(room * _FILL)))
-    start = min(start, newest)
-    while prompt_tokens(from_turn(start)) > budget.tokens and start < newest:
-        start += 1
-    messages = from_turn(start)
+    always = {facts, newest}
+    kept = [i for i in range(len(conversation)) if i >= start or i in always]
+    while (
+        prompt_tokens(with_turns(kept)) > budget.tokens
+        and (oldest := next((i for i in kept if i not in always), None)) is not None
+    ):
+        kept.remove(oldest)
+    messages = with_turns(kept)
     excess = prompt_tokens(messages) - budget.tokens
     said = conversation[newest] if conversation else None
     if excess <= 0 or said is None or said.facts is not None:
