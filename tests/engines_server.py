@@ -34,7 +34,7 @@ class FakeServer:
     """What the tests set and see. `hook` runs first; `headers` and `bodies` keep what came in."""
 
     url: str = ""
-    context: int = CONTEXT  # tokens it takes, a character counted as one
+    context: int = CONTEXT  # characters it takes: a token each, as in Chinese
     hook: Hook | None = None
     words: list[str] = field(default_factory=list)  # the reply, piece by piece; empty: derived from the request
     delay: float = 0.0  # seconds before each piece

@@ -28,6 +28,7 @@ def at(
 def model(at: tuple[Server, FakeServer]) -> FakeServer:
     model = at[1]
     model.words = ["All right, ", "let us look at this one together. ", "What comes to your mind first when you hear about it?"]
+    model.context = 16_000  # English: several letters a token
     model.delay, model.hook = 0.0, None
     return model
 

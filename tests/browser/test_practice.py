@@ -160,6 +160,7 @@ SHIFTS = """() => { window.shifts = []; new PerformanceObserver((list) => {
 @pytest.fixture
 def model() -> Iterator[FakeServer]:
     with fake_server() as server:
+        server.context = 16_000  # English: several letters a token
         server.words = [
             "All right, ",
             "let us look at this one together. ",
