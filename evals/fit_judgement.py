@@ -1,4 +1,5 @@
-"""Fit how the built-in grader reads an answer as a whole: `python -m evals.fit_judgement` (after `fit_builtin`, `fit_claims`).
+"""Fit how the built-in grader reads an answer as a whole: `python -m evals.fit_judgement` (after `fit_builtin`,
+`fit_claims`, `fit_small_talk`).
 
 Learns from the dev answers of the labelled dataset, never from test ones. Figures in the file are cross-validated by question.
 Writes interviewer/grading/judgement.json: per model a bias and one curve per number, which people review as text.
@@ -22,11 +23,11 @@ from interviewer.config import corpus_dir
 from interviewer.domain.questions import Bank, KeyPoint, Question
 from interviewer.grading import judgement as target
 from interviewer.grading.calibration import KNOWLEDGE, Knowledge
-from interviewer.grading.claims import ClaimModel
 from interviewer.grading.compiled import CompiledQuestion, compile_question
 from interviewer.grading.gates import judge_scope
 from interviewer.grading.judgement import NUMBERS, Judgement, numbers
 from interviewer.grading.matching import gather
+from interviewer.grading.ngrams import NgramModel
 from interviewer.grading.vocabulary import Vocabulary
 from interviewer.grading.windows import windows
 from interviewer.ingest.bankfile import load_bank
@@ -57,7 +58,7 @@ class Seen:
     labels: Floats
 
 
-def seen_answers(rows: Sequence[Labelled], bank: Bank, knowledge: Knowledge, claims: Mapping[str, ClaimModel]) -> list[Seen]:
+def seen_answers(rows: Sequence[Labelled], bank: Bank, knowledge: Knowledge, claims: Mapping[str, NgramModel]) -> list[Seen]:
     """What the grader sees of the answers, knowing that much of each point; those that a gate stops are left out."""
     vocabulary = Vocabulary.from_bank(bank)
     compiled: dict[str, CompiledQuestion] = {}
@@ -73,7 +74,7 @@ def seen_answers(rows: Sequence[Labelled], bank: Bank, knowledge: Knowledge, cla
         if not found:
             continue
         units = [compiled[question.id].heard(w.text) for w in found]
-        evidence = gather(compiled[question.id], found, units, claims[question.id], judged.lists)
+        evidence = gather(compiled[question.id], found, units, claims[question.id], judged.lists).evidence
         labels = np.array([row.labels[p.id] for p in question.key_points])
         out.append(Seen(question.id, numbers(evidence), labels))
     return out

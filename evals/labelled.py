@@ -18,7 +18,7 @@ from interviewer.domain.assessment import Verdict
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank, KeyPoint, Question
 
-_FOLDER = Path(__file__).parent / "datasets"
+DATASETS = Path(__file__).parent / "datasets"
 SPLITS = ("dev", "test")
 #: The verdict that each label asks for.
 VERDICTS = {2: Verdict.COVERED, 1: Verdict.PARTLY, 0: Verdict.MISSING, -1: Verdict.CONTRADICTED}
@@ -28,8 +28,8 @@ NO_ANSWER = ("keyword-list", "echo", "off-topic", "injection", "dont-know")
 
 def newest_dataset() -> Path:
     """The second dataset where it is there, else the first."""
-    second = _FOLDER / "grading_v2.jsonl"
-    return second if second.exists() else _FOLDER / "grading_v1.jsonl"
+    second = DATASETS / "grading_v2.jsonl"
+    return second if second.exists() else DATASETS / "grading_v1.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,7 @@ class Interview:
             yield Committed(turn)
 
     def stop_speaking(self) -> None:
-        """Cut the model's phrasing short; what is still needed of the question follows at once as authored."""
+        """Cut the model's phrasing short; all that is still due before the candidate's turn follows at once as authored."""
         self._cancelled.set()
 
     # ------------------------------------------------------------ how it goes
@@ -362,7 +362,6 @@ class Interview:
         return QuestionClosed(question_id, self._newest(question_id) if self._shows_grades else None, why)
 
     def _speak(self, move: Move, bank: Bank) -> Iterator[Update]:
-        self._cancelled.clear()
         utterance = Utterance(Provenance(BUILTIN))
         said = ""
         for piece in self._voice.speak(move, self._scene(move, bank), utterance, self._cancelled.is_set):
@@ -398,6 +397,7 @@ class Interview:
     def _exclusive(self) -> Iterator[None]:
         if not self._lock.acquire(blocking=False):
             raise SessionError("the interviewer is still speaking")
+        self._cancelled.clear()
         try:
             yield
         finally:

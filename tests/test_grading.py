@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.attacks import one_more
+from evals.attacks import PADDING, one_more
+from evals.fit_small_talk import small_talk
 from interviewer.config import corpus_dir
 from interviewer.domain.assessment import Assessment, PointAssessment, Verdict
 from interviewer.domain.questions import Question
@@ -16,6 +17,7 @@ from interviewer.grading.gates import is_dont_know, judge_scope
 from interviewer.grading.lists import is_list
 from interviewer.grading.neutralise import FENCE_CLOSE, clean, fenced, truncated
 from interviewer.grading.scoring import Belief, credit, score, verdict
+from interviewer.grading.small_talk import load_small_talk
 from interviewer.ingest.bankfile import load_bank
 from interviewer.ports import Grader, GradingItem
 from tests.grading_samples import ADD, BANK, GOOD, HALF, MEMORY, OTHER, QUESTION, SCALE, WRONG
@@ -237,6 +239,38 @@ SAYINGS = [p.accepted[i] for p in QUESTION.key_points for i in (0, 1)]
 def test_one_more_right_sentence_never_lowers(said: list[str], more: str) -> None:
     before = points_score(grade("。".join(said)))
     assert points_score(grade("。".join([*said, more]))) >= before - 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([*SAYINGS, WRONG]), min_size=1, unique=True),
+    st.lists(st.sampled_from(PADDING["zh"] + PADDING["en"]), min_size=1, max_size=4, unique=True),
+    st.lists(st.sampled_from(PADDING["zh"] + PADDING["en"]), max_size=4, unique=True),
+)
+def test_padding_never_pays_and_hardly_costs(said: list[str], before: list[str], after: list[str]) -> None:
+    alone = points_score(grade("。".join(said)))
+    padded = points_score(grade("。".join([*before, *said, *after])))
+    assert alone - 10 <= padded <= alone + 1
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_padding_that_it_is_tried_with_was_not_learnt(lang: str) -> None:
+    assert not set(small_talk()) & set(PADDING[lang])
+
+
+def test_small_talk_is_told_from_answers() -> None:
+    talk = load_small_talk().log_odds([line for lines in PADDING.values() for line in lines])
+    spoken = load_small_talk().log_odds(
+        [saying for question in BANK for point in question.key_points for saying in point.accepted]
+    )
+    assert sum(odds > 0 for odds in talk) >= 0.8 * len(talk)
+    assert sum(odds > 0 for odds in spoken) <= 0.02 * len(spoken)
+
+
+@pytest.mark.parametrize("mark", ["、", "；", " ", "\n"])
+def test_a_list_among_small_talk_is_still_a_list(mark: str) -> None:
+    names = mark.join(group[0] for point in QUESTION.key_points for group in point.terms)
+    assert points_score(grade(f"先让我整理一下思路。{names}。大概就是这些，不知道我说清楚了没有。")) <= 15
 
 
 @settings(max_examples=40, deadline=None)

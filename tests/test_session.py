@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from interviewer.dialogue.speakers import BuiltinSpeaker
+from interviewer.dialogue.speakers import STOPPED, BuiltinSpeaker, ModelSpeaker
 from interviewer.dialogue.wording import Wording
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.errors import RetrievalIndexError, SessionError
 from interviewer.domain.questions import Bank, Hit
 from interviewer.domain.transcript import Setup, Speaker, TurnKind
+from interviewer.engines.scripted import Reply, ScriptedEngine
 from interviewer.ports import GradingItem, Store
 from interviewer.prompting import PromptBook
 from interviewer.session import Cast, Committed, Ended, Interview, Interviews, QuestionClosed, Spoken, Update
@@ -222,6 +224,26 @@ def test_a_failing_grader_ends_neither_the_interview_nor_in_a_number(
     assert graded is not None
     assert graded.score == 100
     assert "model-failed" in graded.flags
+
+
+def test_stopped_in_the_greeting_the_question_is_not_waited_for_either(
+    bank: Bank, prompts: PromptBook, store: Store, clock: FakeClock
+) -> None:
+    """Whoever has had enough of waiting has had enough of it, whatever was still to come before their own turn."""
+    engine = ScriptedEngine(lambda request: Reply("Right, ", hang=True))
+    voice = ModelSpeaker(engine, Wording(prompts), prompts)
+    interview = Interviews(replace(cast(bank, prompts), voice=lambda: voice), store, clock).start(Setup("en"))
+    stopper = threading.Timer(0.2, interview.stop_speaking)
+    stopper.start()
+    updates = list(interview.proceed())
+    stopper.join()
+    assert [turn.kind for turn in interview.turns] == [TurnKind.OPEN, TurnKind.ASK]
+    asked = bank.get(interview.turns[-1].question_id or "")
+    assert asked is not None
+    assert asked.text.en in spoken(updates)
+    made_by = interview.turns[-1].provenance
+    assert made_by is not None
+    assert made_by.fallback == STOPPED
 
 
 def test_one_call_at_a_time(service: Interviews) -> None:

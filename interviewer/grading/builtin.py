@@ -21,13 +21,14 @@ from interviewer.domain.assessment import (
 from interviewer.domain.questions import Bank, Question
 from interviewer.domain.text import tokens
 from interviewer.grading import scoring
-from interviewer.grading.claims import ClaimModel, load_claims
+from interviewer.grading.claims import load_claims
 from interviewer.grading.compiled import CompiledQuestion, compile_question
 from interviewer.grading.evidence import quote
 from interviewer.grading.gates import Judged, judge_scope
 from interviewer.grading.lexicon import STOP_WORDS
-from interviewer.grading.matching import Match, match_points
+from interviewer.grading.matching import Match, gather, match_points
 from interviewer.grading.misconceptions import find_misconceptions
+from interviewer.grading.ngrams import NgramModel
 from interviewer.grading.reference import Sentence, compare, reference_sentences
 from interviewer.grading.shape import BankShape
 from interviewer.grading.vocabulary import Vocabulary, words
@@ -57,7 +58,7 @@ class Reading:
 class BuiltinGrader:
     """A `Grader`. Without a bank every word is equally telling and no concept has two names: weaker, still sound."""
 
-    def __init__(self, bank: Bank | None = None, claims: ClaimModel | None = None) -> None:
+    def __init__(self, bank: Bank | None = None, claims: NgramModel | None = None) -> None:
         """`claims` in place of the shipped claim model: for measuring on questions that it must not have seen."""
         self._vocabulary = Vocabulary.from_bank(bank) if bank else Vocabulary()
         self._shape = BankShape.of(bank) if bank else None
@@ -85,19 +86,21 @@ class BuiltinGrader:
         compiled, reference = self._compile(item.question)
         found = windows(judged.text, judged.spans)
         units = [compiled.heard(w.text) for w in found]
-        matches = match_points(compiled, found, units, self._claims, judged.lists)
+        gathered = gather(compiled, found, units, self._claims, judged.lists) if found else None
+        matches = match_points(compiled, gathered)
         matches, verbatim = compare(compiled.vocabulary, judged, matches, reference)
         flags = list(judged.flags)
         if verbatim:
             flags.append("verbatim")
         else:
-            flags += self._noticed(compiled, judged, matches)
+            talk = gathered.talk if gathered else frozenset()
+            texts = [judged.text[a:b] for n, (a, b) in enumerate(judged.spans) if n not in talk]
+            flags += self._noticed(compiled, texts, matches)
         wrong = find_misconceptions(compiled, item.answer, found, units)
         return Reading(judged, tuple(matches), tuple(flags), tuple(wrong))
 
-    def _noticed(self, compiled: CompiledQuestion, judged: Judged, matches: Sequence[Match]) -> list[str]:
-        """Flags of the whole answer: shuffled words, another subject."""
-        texts = [judged.text[a:b] for a, b in judged.spans]
+    def _noticed(self, compiled: CompiledQuestion, texts: Sequence[str], matches: Sequence[Match]) -> list[str]:
+        """Flags of the whole answer, given as its sentences without small talk: shuffled words, another subject."""
         touched = max((m.touched for m in matches), default=0.0)
         size = sum(len(tokens(t)) for t in texts)
         flags = []

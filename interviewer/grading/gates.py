@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from interviewer.domain.questions import Question
 from interviewer.domain.text import clauses, normalise, shingles, tokens
 from interviewer.grading.lexicon import FILLERS, FUNCTION_WORDS, STOP_WORDS
-from interviewer.grading.lists import is_list
+from interviewer.grading.lists import FEWEST, is_list, names_in
 from interviewer.grading.neutralise import MAX_ANSWER, TEMPLATE_MARK, clean, truncated
 from interviewer.grading.vocabulary import words
 from interviewer.grading.windows import Span, sentence_spans
@@ -64,10 +64,17 @@ def judge_scope(question: Question, answer: str, limit: int = MAX_ANSWER) -> Jud
         return Judged(text, (), (*flags, "echo"), "echo")
     spans = own
     names = frozenset(normalise(name) for point in question.key_points for group in point.terms for name in group)
+    spans = _without_names(text, spans, names)
     lists = frozenset(n for n, (a, b) in enumerate(spans) if is_list(text[a:b], names))
     if len(lists) == len(spans) or is_list("\n".join(text[a:b] for a, b in spans), names):
         return Judged(text, (), (*flags, "keyword-list"), "keyword-list")
     return Judged(text, tuple(spans), tuple(flags), lists=lists)
+
+
+def _without_names(text: str, spans: Sequence[Span], names: frozenset[str]) -> list[Span]:
+    """The sentences but those of names alone, once there are as many names in them as make a list."""
+    found = [names_in(text[a:b], names) for a, b in spans]
+    return [span for span, held in zip(spans, found, strict=True) if not held] if sum(found) >= FEWEST else list(spans)
 
 
 # ---------------------------------------------------------------- don't know

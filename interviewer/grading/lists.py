@@ -48,7 +48,7 @@ _SAYS_EN = frozenset(
 #: Longest item, in tokens (a Chinese character or a Latin word), that may be a name.
 _LONGEST_NAME = 8
 #: Fewest items of a list.
-_FEWEST = 4
+FEWEST = 4
 #: From this strength on a text is a list. (Dev: lists 0.83 and more, terse answers of one kind of mark 0.71 at most.)
 LIST = 0.8
 #: A list keeps to one kind of mark. With this many of each, stops inside the text and commas, and items of this many tokens on
@@ -65,10 +65,10 @@ def list_strength(text: str, names: AbstractSet[str] = frozenset()) -> float:
 
     `names` are folded names of concepts (`normalise`d) that are known to be names, whatever characters they hold.
     """
-    if _only_names(normalise(text), names):
+    if names_in(text, names) >= FEWEST:
         return 1.0
     items = _items(text)
-    if len(items) < _FEWEST or _is_telegram(text, items):
+    if len(items) < FEWEST or _is_telegram(text, items):
         return 0.0
     return sum(_is_name(item, names) for item in items) / len(items)
 
@@ -78,15 +78,16 @@ def is_list(text: str, names: AbstractSet[str] = frozenset()) -> bool:
     return list_strength(text, names) >= LIST
 
 
-def _only_names(folded: str, names: AbstractSet[str]) -> bool:
-    """Whether at least four known names make up nearly all of a text."""
+def names_in(text: str, names: AbstractSet[str]) -> int:
+    """How many of the known names make up nearly all of a text; 0 where there is more to it."""
+    folded = normalise(text)
     rest, found = f" {folded} ", 0
     for name in sorted(names, key=len, reverse=True):
         edge = r"(?<![a-z0-9])", r"(?![a-z0-9])"
         pattern = (edge[0] if name[:1].isascii() else "") + re.escape(name) + (edge[1] if name[-1:].isascii() else "")
         rest, times = re.subn(pattern, " ; ", rest)
         found += times
-    return found >= _FEWEST and len(tokens(rest)) <= _LEFT_OVER * len(tokens(folded))
+    return found if len(tokens(rest)) <= _LEFT_OVER * len(tokens(folded)) else 0
 
 
 def _is_telegram(text: str, items: Sequence[str]) -> bool:
@@ -103,7 +104,7 @@ def _items(text: str) -> list[str]:
         if re.search(r"[\u4e00-\u9fff]", folded):
             return [item for item in _WEAK_MARKS.split(folded) if tokens(item)]
         between = [item for item in folded.split("/") if tokens(item)]
-        return between if len(between) >= _FEWEST else _runs([item for item in folded.split() if tokens(item)])
+        return between if len(between) >= FEWEST else _runs([item for item in folded.split() if tokens(item)])
     return items
 
 
