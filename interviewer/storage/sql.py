@@ -37,7 +37,7 @@ class SqlStore:
         self._engine = engine
 
     def create(self, setup: Setup, interviewer: str, at: datetime) -> str:
-        session_id = secrets.token_urlsafe(16)
+        session_id = secrets.token_hex(16)  # begins with no dash: ids are typed on command lines
         row = {"id": session_id, "setup": _SETUP.dump_python(setup, mode="json"), "status": "running"}
         row |= {"interviewer": interviewer, "created_at": at, "updated_at": at, "questions_asked": 0}
         with self.transaction() as db:
