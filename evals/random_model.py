@@ -1,0 +1,94 @@
+"""Write a model of a real shape with random weights to a folder: `python -m evals.random_model FOLDER --shape 0.6B`.
+
+What it says is noise; templates, memory and time are those of a real model of that size, so that whole interviews can be tried
+where none can be downloaded. Its tokenizer is trained on the shipped bank: text takes about as many tokens as with real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from evals.speed_models import SHAPES, Shape
+from interviewer.config import corpus_dir
+from interviewer.ingest.bankfile import load_bank
+
+#: Tokens of the vocabulary that are ever used: a bank's worth of text holds no more.
+VOCABULARY = 24_000
+_CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+#: The chat template of the Qwen family, with its thinking switch.
+_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}"
+    "{{ '<|im_start|>assistant\\n' }}"
+    "{%- if enable_thinking is defined and not enable_thinking -%}{{ '<think>\\n\\n</think>\\n\\n' }}{%- endif -%}"
+    "{%- endif -%}"
+)
+
+
+def tokenizer_of(texts: list[str]) -> Any:
+    """A byte-level BPE tokenizer trained on the texts, with a chat template."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=list(_CONTROL), initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",  # noqa: S106
+        pad_token="<|endoftext|>",  # noqa: S106
+        additional_special_tokens=["<|im_start|>"],
+        chat_template=_TEMPLATE,
+        model_max_length=32_768,
+    )
+
+
+def write(folder: Path, shape: Shape, seed: int = 0) -> None:
+    """The model and its tokenizer, as a user would have downloaded them."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    bank = load_bank([corpus_dir() / "bank"])
+    texts = [text for question in bank for text in (*question.text.both(), *question.reference.both())]
+    texts += [saying for question in bank for point in question.key_points for saying in (*point.accepted, *point.contrasts)]
+    tokenizer = tokenizer_of(texts)
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.hidden,
+        intermediate_size=shape.inner,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=128,
+        tie_word_embeddings=True,
+        max_position_embeddings=32_768,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+    )
+    torch.manual_seed(seed)
+    model = Qwen3ForCausalLM._from_config(config, dtype=torch.bfloat16)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m evals.random_model", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="0.6B")
+    args = parser.parse_args()
+    write(args.folder, SHAPES[args.shape])
+    print(f"written: {args.folder}, random weights; try: interviewer chat --engine transformers --model {args.folder}")
+
+
+if __name__ == "__main__":
+    main()
