@@ -284,3 +284,24 @@ def test_leaving_after_a_sentence_is_a_success(clock: HandClock) -> None:
         next(pieces)
         pieces.close()  # type: ignore[attr-defined]
     assert engine.health.talks
+
+
+def test_closing_waits_for_a_call_that_comes_back() -> None:
+    """A thread inside a forward pass when the program ends would abort it."""
+    came_back = threading.Event()
+
+    class Deep(ScriptedEngine):
+        def stream(self, request: ChatRequest, cancelled: Callable[[], bool] = lambda: False) -> Iterator[str]:
+            try:
+                yield "first"
+                time.sleep(0.3)
+                yield "second"
+            finally:
+                came_back.set()
+
+    engine = WatchedEngine(Deep())
+    pieces = engine.stream(ASK)
+    assert next(pieces) == "first"
+    pieces.close()  # type: ignore[attr-defined]
+    engine.close()
+    assert came_back.is_set()

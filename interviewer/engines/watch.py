@@ -22,6 +22,8 @@ from interviewer.ports import ChatRequest, ChoiceRequest, Engine, EngineInfo
 
 T = TypeVar("T")
 
+#: Seconds that closing waits for calls under way: some forward passes, even of a slow model.
+_LAST_WAIT = 10.0
 #: Seconds between looks at whether the caller still wants the answer.
 _POLL = 0.05
 #: What a Latin letter takes to read, in Chinese characters: some fifteen letters a second against four characters, read aloud.
@@ -72,6 +74,7 @@ class WatchedEngine:
         self._talking = Breaker(self._patience.limits, clock)
         self._judging = Breaker(self._patience.limits, clock)
         self._lock = threading.Lock()
+        self._under_way: set[Work[Any]] = set()
         self._stuck: set[Work[Any]] = set()
         self._closed = False
 
@@ -101,7 +104,7 @@ class WatchedEngine:
                     pieces.close()
 
         try:
-            yield from self._pieces(Work(speak, self._came_back), since, request.timeout, cancelled)
+            yield from self._pieces(self._begun(speak), since, request.timeout, cancelled)
             self._spoken(attempt, heard, wanted=not cancelled())
         except GeneratorExit:  # the reader has what it wanted
             self._spoken(attempt, heard, wanted=False)
@@ -119,8 +122,15 @@ class WatchedEngine:
         return self._called(lambda: self.inner.complete_json(request, schema), request.timeout)
 
     def close(self) -> None:
+        """Calls under way, if not given up, are waited for a little: a thread still inside a forward pass when the program ends
+        takes it down with an abort."""
         self._closed = True
         self.inner.close()
+        until = self._clock() + _LAST_WAIT
+        with self._lock:
+            under_way = self._under_way - self._stuck
+        for work in under_way:
+            work.wait(max(0.0, until - self._clock()))
 
     # ------------------------------------------------------------ waiting
 
@@ -149,7 +159,7 @@ class WatchedEngine:
         limit = timeout + self._patience.grace
         until = self._clock() + limit
         try:
-            work: Work[T] = Work(lambda _: call(), self._came_back)
+            work = self._begun(lambda _: call())
             while not work.ended(_POLL):
                 if self._clock() > until:
                     raise self._given_up(work, f"{self.info.model} did not answer within {limit:.0f} s")
@@ -163,6 +173,12 @@ class WatchedEngine:
         finally:
             attempt.dropped()
 
+    def _begun(self, call: Callable[[Callable[[Any], None]], T]) -> Work[T]:
+        with self._lock:  # it can't come back before it is known to be away
+            work = Work(call, self._came_back)
+            self._under_way.add(work)
+        return work
+
     def _given_up(self, work: Work[Any], line: str) -> EngineTimeout:
         with self._lock:
             if not work.over:
@@ -171,6 +187,7 @@ class WatchedEngine:
 
     def _came_back(self, work: Work[Any]) -> None:
         with self._lock:
+            self._under_way.discard(work)
             self._stuck.discard(work)
 
     # ------------------------------------------------------------ blaming

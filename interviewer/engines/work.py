@@ -21,8 +21,17 @@ class Work(Generic[T]):
         self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._result: T
         self._error: BaseException | None = None
-        self.over = False
+        self._over = threading.Event()
         threading.Thread(target=self._run, name="engine-call", daemon=True).start()
+
+    @property
+    def over(self) -> bool:
+        """Whether the thread has come back."""
+        return self._over.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Until the thread comes back, at most so long."""
+        self._over.wait(seconds)
 
     def next(self, seconds: float) -> Any:
         """The next piece; None when it has ended well. Raises queue.Empty when nothing came in time, and what it raised."""
@@ -48,6 +57,6 @@ class Work(Generic[T]):
             self._result = self._call(self._out.put)
         except BaseException as error:  # whatever it is, it belongs to the caller
             self._error = error
-        self.over = True
+        self._over.set()
         self._out.put(None)
         self._came_back(self)
