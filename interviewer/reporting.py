@@ -44,7 +44,7 @@ class Reports:
         measured = {question_id: measure(stored.turns, question_id) for question_id in asked}
         deliveries = {question_id: delivery for question_id, delivery in measured.items() if delivery}
         bank = as_planned(self._bank(), stored.info.setup.plan)
-        return build_report(stored, bank, deliveries, self._confidences(session_id))
+        return build_report(stored, bank, deliveries, self._confidences(session_id), dict(self._store.history(session_id)))
 
     def full_report(self, session_id: str) -> Report:
         """The report with passages on what to study next, which takes a search for each point. Raises SessionError."""

@@ -4,6 +4,7 @@ what a report looks like when there is everything to show."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from interviewer.domain.assessment import Assessment, Evidence, GraderInfo, MisconceptionFound, PointAssessment, Status, Verdict
@@ -81,3 +82,32 @@ def spoken_interview(bank: Bank, lang: Lang = "zh") -> StoredSession:
     )
     info = SessionInfo("spoken", Setup(lang=lang, questions=5), "finished", AT, AT + timedelta(minutes=11), "built-in", 5, 55.4)
     return StoredSession(info, tuple(turns), tuple(assessments), {a.question_id: 2 * n + 3 for n, a in enumerate(assessments)})
+
+
+def practised_interview(bank: Bank, lang: Lang = "zh") -> tuple[StoredSession, dict[int, Assessment]]:
+    """The same interview with two hints before the third answer, and the first question answered again twice after the end:
+    once as badly as before, then with its first point whole and its second in part. With the history of its assessments."""
+    stored = spoken_interview(bank, lang)
+    first, _, third, *_ = stored.assessments
+    asked = next(i for i, turn in enumerate(stored.turns) if turn.kind is TurnKind.ASK and turn.question_id == third.question_id)
+    point = third.points[0].point_id
+    hints = [
+        Turn(0, Speaker.INTERVIEWER, TurnKind.HINT, "…", stored.turns[asked].at, third.question_id, point, f"step {n} of 2")
+        for n in (1, 2)
+    ]
+    said = "又想了想，再说一遍。" if lang == "zh" else "On second thoughts, once more."
+    again = [Turn(0, Speaker.CANDIDATE, TurnKind.RETRY, said, stored.turns[-1].at, first.question_id) for _ in range(2)]
+    turns = [*stored.turns[: asked + 1], *hints, *stored.turns[asked + 1 :], *again]
+    turns = [replace(turn, number=number) for number, turn in enumerate(turns, 1)]
+    graded = {turn.question_id or "": turn.number for turn in turns if turn.kind is TurnKind.ANSWER}
+    evidence = Evidence.of(said, 0, len(said))
+    whole, half, *rest = first.points
+    better = (
+        replace(whole, verdict=Verdict.COVERED, credit=1.0, evidence=evidence),
+        replace(half, verdict=Verdict.PARTLY, credit=0.5, evidence=evidence),
+        *(replace(point, evidence=None) for point in rest),
+    )
+    history = {graded[a.question_id]: a for a in stored.assessments}
+    history[turns[-2].number] = replace(first, score=10.0, low=0.0, high=20.0)
+    history[turns[-1].number] = replace(first, score=64.4, low=50.0, high=76.0, points=better, misconceptions=())
+    return replace(stored, turns=tuple(turns), graded_turns=graded), history

@@ -27,6 +27,7 @@ from interviewer.library import Library
 from interviewer.retrieval import BackgroundBuild
 from interviewer.storage import open_store
 from interviewer.storage.disputes import SqlDisputes
+from interviewer.ui.bank_disputes import SETTLED
 from interviewer.ui.bank_form import LONGEST_FIELD, MOST_POINTS, draft_from, draft_of, edited
 from interviewer.ui.bank_page import BankPage
 from interviewer.ui.bank_upload import BankUpload
@@ -364,14 +365,49 @@ def test_disputes_are_shown_with_their_point_and_kept_when_resolved(parts: BankP
     parts.disputes.file("alpha-q1", "two", "s1", f"not so {NASTY}", f"I said {NASTY}", AT)
     parts.disputes.file("gone", None, None, "", "", AT)
     page = page_of(parts)
-    html = page._disputes()
+    html = page.queue.html()
     assert "second" in html
     assert "gone" in html
-    first = parts.disputes.open()[0]
+    assert EN("bank_settled", n=0) not in html
+    first, second = parts.disputes.open()
     left = press(page, action="accepted", dispute=str(first.id))["bank-disputes"]
-    assert "not so" not in left
-    assert "1" in left
+    open_ones, settled = left.split("<details class=\"bank-settled\">")
+    assert "not so" not in open_ones
+    assert EN("bank_disputes_n", n=1) in open_ones
+    assert EN("bank_settled", n=1) in settled
+    assert EN("bank_accepted") in settled
+    assert "not so" in settled
+    assert "data-action" not in settled
     assert [d.status for d in parts.disputes.of_session("s1")] == ["accepted"]
+    press(page, action="rejected", dispute=str(first.id))  # from a window that still showed it
+    assert told == [EN("bank_resolved"), EN("problem_settled")]
+    left = press(page, action="rejected", dispute=str(second.id))["bank-disputes"]
+    assert EN("bank_no_disputes") in left
+    assert left.index(EN("bank_rejected")) < left.index(EN("bank_accepted"))
+
+
+def test_of_many_settled_disputes_the_oldest_are_counted(parts: BankParts) -> None:
+    for n in range(SETTLED + 2):
+        parts.disputes.resolve(parts.disputes.file("alpha-q1", None, None, f"objection {n}.", "", AT), "rejected", AT)
+    html = page_of(parts).queue.html()
+    assert EN("bank_settled", n=SETTLED + 2) in html
+    assert EN("bank_settled_more", n=2) in html
+    assert "objection 51." in html
+    assert "objection 1." not in html
+
+
+def test_a_point_pressed_elsewhere_lies_open_in_its_question(parts: BankParts, told: list[str]) -> None:
+    page = page_of(parts)
+    html = named(page.entry("alpha-q1", "two"))["bank-question"]
+    assert '<details class="bank-reveal" open>' in html
+    focused = re.findall(r"<[^>]*data-focus[^>]*>([^<]*<[^<]*<[^<]*<p[^>]*>[^<]*)", html)
+    assert len(focused) == 1
+    assert "second" in focused[0]
+    html = named(page.entry("alpha-q1", "gone"))["bank-question"]
+    assert '<details class="bank-reveal">' in html
+    assert "<h3 data-focus" in html
+    assert "bank-question" not in named(page.entry("nobody", "two"))
+    assert told == [EN("bank_gone")]
 
 
 async def _statuses(page: BankPage) -> list[str]:
@@ -428,7 +464,7 @@ def test_a_document_that_cannot_be_read_is_explained(parts: BankParts, tmp_path:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_no_text_of_a_stranger_becomes_markup(parts: BankParts, lang: Lang, tmp_path: Path) -> None:
+def test_no_text_of_a_stranger_becomes_markup(parts: BankParts, lang: Lang, tmp_path: Path, told: list[str]) -> None:
     question = nasty()
     parts.settings.banks_dir.mkdir(parents=True)
     text = bank_text("evil", LocalText(NASTY, NASTY), [question], "derived")
@@ -442,12 +478,14 @@ def test_no_text_of_a_stranger_becomes_markup(parts: BankParts, lang: Lang, tmp_
     ]
     page = page_of(parts, lang)
     _, found, _ = uploaded(parts, tmp_path, f"## 1. {NASTY}?\n\nAnswer: {NASTY} is what it is, and nothing else at all.\n")
+    queued = page.queue.html()
     shown = [
         named(page.filtered(NASTY, "", 0, "all"))["bank-list"],
         press(page, action="open", question=question.id)["bank-question"],
         press(page, action="edit", question=question.id)["bank-question"],
         press(page, action="save", question=question.id, form={"points": [{"terms": NASTY}]})["bank-question"],
-        page._disputes(),
+        queued,
+        press(page, action="rejected", dispute=parts.disputes.open()[0].id)["bank-disputes"],
         page._documents(),
         found["bank-found"],
     ]

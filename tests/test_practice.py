@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from interviewer.domain.assessment import Assessment, GraderInfo, PointAssessment, Status, Verdict
 from interviewer.domain.errors import SessionError
-from interviewer.domain.practice import Change, Retry, best_score, changes, hinted, retries, share_left
+from interviewer.domain.practice import Change, Retry, best_score, changes, gains, hinted, retries, share_left
 from interviewer.domain.questions import Bank
 from interviewer.domain.transcript import HeardWord, Setup, Speaker, Speech, Turn, TurnKind
 from interviewer.ports import GradingItem, Store
@@ -119,6 +119,17 @@ def test_the_best_score_is_of_all_answers() -> None:
     assert [r.answer for r in retries("q", turns, {})] == ["x", "y"]
 
 
+def test_a_point_is_gained_by_the_best_of_the_further_answers() -> None:
+    again = (Retry(3, "x", judged(a=1, b=0, c=0)), Retry(5, "y", None), Retry(7, "z", judged(a=0, b=0.5, c=0)))
+    gained = gains(judged(c=1, b=0, a=0, gone=0), again)
+    assert [(g.point_id, g.before, g.after) for g in gained] == [
+        ("b", Verdict.MISSING, Verdict.PARTLY),
+        ("a", Verdict.MISSING, Verdict.COVERED),
+    ]
+    assert [g.point_id for g in gains(None, again)] == ["a", "b"]
+    assert gains(judged(a=0), ()) == ()
+
+
 # ---------------------------------------------------------------- in the interview
 
 
@@ -165,7 +176,10 @@ def test_a_second_answer_moves_nothing_in_the_interview(service: Interviews, sto
     assert [a.score for a in kept.assessments] == [0]
     assert kept.info.score == 0
     assert [a.score for _, a in store.history(interview.id)] == [0, 100]
-    assert service.report(interview.id).questions[0].score == 0
+    reported = service.report(interview.id).questions[0]
+    assert reported.score == 0
+    assert reported.again is not None
+    assert (reported.again.best, len(reported.again.gained)) == (100, len(closed.assessment.points))
     list(interview.say(everything(interview, bank)))  # the running question is still the one that was asked
     assert running.question_id != question
     assert [c.assessment.score for c in interview.closed if c.assessment] == [0, 100]
@@ -251,4 +265,5 @@ def test_what_hints_cost_is_said_of_a_closed_question(service: Interviews, bank:
     assert question is not None
     share = question.point(point).weight / sum(p.weight for p in question.key_points)
     assert cost.score == pytest.approx(100 - 25 * share)
-    assert service.report(interview.id).questions[0].score == 100
+    reported = service.report(interview.id).questions[0]
+    assert (reported.score, reported.hinted) == (100, cost)

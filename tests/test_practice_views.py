@@ -17,6 +17,7 @@ from interviewer.domain.assessment import Evidence, Status
 from interviewer.domain.practice import Hinted, Retry
 from interviewer.domain.questions import Bank, LocalText
 from interviewer.domain.transcript import Provenance, Setup, TurnKind
+from interviewer.report.words import word
 from interviewer.session import QuestionClosed
 from interviewer.ui.html import render
 from interviewer.ui.live import LiveInterview, LiveInterviews
@@ -187,12 +188,12 @@ def test_what_hints_cost_stands_beside_the_score() -> None:
     here = live(interview)
     here.confide("q1", None)
     page = feedback(here)
-    assert EN("hints_cost", n=2, score=40, percent=25) in page
+    assert word("hints-cost", "en").format(n=2, score=40, percent=25) in page
     assert '<span class="number">62</span>' in page
     interview.closed = (replace(closed, hinted=Hinted(61.6, {"p1": 1})),)
     here = live(interview)
     here.confide("q1", None)
-    assert EN("hints_free", n=1).replace("'", "&#39;") in feedback(here)
+    assert word("hints-free", "en").format(n=1).replace("'", "&#39;") in feedback(here)
 
 
 def test_a_second_answer_is_set_beside_the_first() -> None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from interviewer.domain.assessment import Verdict
+from interviewer.domain.assessment import Assessment, Verdict
 from interviewer.domain.errors import RetrievalIndexError
 from interviewer.domain.questions import Bank, Hit, Lang, LocalText, Passage
 from interviewer.ports import StoredSession
@@ -29,6 +29,9 @@ class Kept:
 
     def load(self, session_id: str) -> StoredSession:
         return self.stored
+
+    def history(self, session_id: str) -> list[tuple[int, Assessment]]:
+        return [(self.stored.graded_turns[a.question_id], a) for a in self.stored.assessments]
 
 
 class Found:

@@ -118,6 +118,17 @@ def changes(first: Assessment, second: Assessment) -> tuple[PointChange, ...]:
     return tuple(PointChange(p.point_id, p.verdict, after[p.point_id]) for p in first.points if p.point_id in after)
 
 
+def gains(first: Assessment | None, again: Iterable[Retry]) -> tuple[PointChange, ...]:
+    """The points that a further answer made better than the first, each with the best that became of it, in the first answer's
+    order. Where nothing was answered at first every point made is one; beside an answer that wasn't graded none can be told."""
+    best: dict[str, Verdict] = {}
+    for point in (p for retry in again if retry.assessment for p in retry.assessment.points):
+        best[point.point_id] = max(best.get(point.point_id, point.verdict), point.verdict, key=_RANK.__getitem__)
+    before = {p.point_id: p.verdict for p in first.points} if first else dict.fromkeys(best, Verdict.MISSING)
+    found = (PointChange(point_id, verdict, best[point_id]) for point_id, verdict in before.items() if point_id in best)
+    return tuple(change for change in found if change.change is Change.GAINED)
+
+
 def best_score(first: Assessment | None, again: Sequence[Retry]) -> float | None:
     """The best score of all answers to a question, 0–100; None when none was graded."""
     judged = [first, *(retry.assessment for retry in again)]

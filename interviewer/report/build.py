@@ -1,5 +1,5 @@
 """A report from the stored turns and assessments. Never grades anything again, and measures nothing itself: how answers were
-said and how sure the candidate was are handed in."""
+said, how sure the candidate was and what was made of answers on the way are handed in."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
 
+from interviewer.domain.assessment import Assessment
 from interviewer.domain.delivery import Delivery
+from interviewer.domain.practice import best_score, gains, hinted, retries
 from interviewer.domain.questions import Bank, LocalText
 from interviewer.domain.transcript import Turn, TurnKind, active_seconds, answer_text
 from interviewer.ports import StoredSession
-from interviewer.report.model import QuestionResult, Report, Sureness, TopicScore
+from interviewer.report.model import Again, QuestionResult, Report, Sureness, TopicScore
 from interviewer.report.study import weak_points
 
 #: How many points to study next are listed: more is a wall nobody reads.
@@ -24,16 +26,22 @@ def build_report(
     bank: Bank,
     deliveries: Mapping[str, Delivery] | None = None,
     confidences: Mapping[str, int] | None = None,
+    history: Mapping[int, Assessment] | None = None,
 ) -> Report:
-    """The report of a session as it stands, running or finished. `deliveries` and `confidences` (percent) by question id."""
+    """The report of a session as it stands, running or finished. `deliveries` and `confidences` (percent) by question id,
+    `history` is every assessment, those of further answers too, by the number of the turn it judged."""
     assessments = {a.question_id: a for a in stored.assessments}
     asked = [turn for turn in stored.turns if turn.kind is TurnKind.ASK and turn.question_id]
     questions = tuple(
-        replace(
-            _result(turn, stored, bank),
-            assessment=assessments.get(turn.question_id or ""),
-            delivery=(deliveries or {}).get(turn.question_id or ""),
-            confidence=(confidences or {}).get(turn.question_id or ""),
+        _practised(
+            replace(
+                _result(turn, stored, bank),
+                assessment=assessments.get(turn.question_id or ""),
+                delivery=(deliveries or {}).get(turn.question_id or ""),
+                confidence=(confidences or {}).get(turn.question_id or ""),
+            ),
+            stored,
+            history or {},
         )
         for turn in asked
     )
@@ -79,6 +87,15 @@ def _result(ask: Turn, stored: StoredSession, bank: Bank) -> QuestionResult:
         reading=question.reading if question else (),
         statements={p.id: p.statement for p in question.key_points} if question else {},
     )
+
+
+def _practised(result: QuestionResult, stored: StoredSession, history: Mapping[int, Assessment]) -> QuestionResult:
+    """With what practising adds to it: what its hints cost, and its further answers. A real interview has neither figure."""
+    if stored.info.setup.mode != "practice":
+        return result
+    answers = retries(result.question_id, stored.turns, history)
+    again = Again(answers, best_score(None, answers), gains(result.assessment, answers)) if answers else None
+    return replace(result, hinted=hinted(result.question_id, stored.turns, history), again=again)
 
 
 def _topics(questions: Sequence[QuestionResult], bank: Bank) -> tuple[TopicScore, ...]:

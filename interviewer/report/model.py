@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from interviewer.domain.assessment import Assessment, MisconceptionFound, PointAssessment, Verdict
 from interviewer.domain.delivery import Delivery
+from interviewer.domain.practice import Hinted, PointChange, Retry
 from interviewer.domain.questions import Lang, LocalText, Passage, Reading
 from interviewer.domain.transcript import SessionInfo, Turn
 
 _NOTHING = LocalText()
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A question's further answers, oldest first: none of them counts. `best` is the best of their scores, 0–100, None when
+    none was graded; `gained` are the points that one of them made better than the first answer."""
+
+    answers: tuple[Retry, ...]
+    best: float | None
+    gained: tuple[PointChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +49,20 @@ class QuestionResult:
     delivery: Delivery | None = None
     #: How sure the candidate was before seeing the grade, in percent; None where that wasn't asked.
     confidence: int | None = None
+    #: What its hints cost, and what answering it again came to; None where there was none of it, and in real interviews.
+    hinted: Hinted | None = None
+    again: Again | None = None
 
-    def statement(self, point: PointAssessment, lang: Lang) -> str:
-        """A judged point's claim in `lang`; as it was judged where the bank no longer has it."""
-        return self.statements.get(point.point_id, LocalText()).get(lang) or point.statement
+    def statement(self, point_id: str, lang: Lang) -> str:
+        """A judged point's claim in `lang`; as it was judged where the bank no longer has it. KeyError for any other point."""
+        known = self.statements.get(point_id, _NOTHING).get(lang)
+        return known or {p.point_id: p.statement for p in self._judged()}[point_id]
+
+    def _judged(self) -> Iterator[PointAssessment]:
+        """The points of all answers, those of the first last."""
+        further = [retry.assessment for retry in self.again.answers] if self.again else []
+        for assessment in (*further, self.assessment):
+            yield from assessment.points if assessment else ()
 
     @property
     def score(self) -> float | None:

@@ -12,9 +12,9 @@ from interviewer.domain.assessment import Assessment, Verdict
 from interviewer.domain.delivery import SpokenPiece
 from interviewer.domain.questions import Lang, LocalText
 from interviewer.report.delivery import DeliveryText, delivery_text, overall_delivery_text
-from interviewer.report.model import QuestionResult, Report
+from interviewer.report.model import Again, QuestionResult, Report
 from interviewer.report.study import closest, excerpt, passage_title
-from interviewer.report.words import end_word, flag_word, study_word, sureness_word, verdict_word, word
+from interviewer.report.words import again_word, end_word, flag_word, hints_word, study_word, sureness_word, verdict_word, word
 
 _REPORT = TypeAdapter(Report)
 
@@ -139,7 +139,7 @@ def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
     assessment = result.assessment
     facts = [f"{word('level', lang)} {result.level}"]
     facts += [f"{word('follow-ups', lang)} {result.follow_ups}"] if result.follow_ups else []
-    facts += [f"{word('hints-used', lang)} {result.hints}"] if result.hints else []
+    facts += [f"{word('hints-used', lang)} {result.hints}"] if result.hints and not result.hinted else []
     facts += [end_word(result.why, lang)] if end_word(result.why, lang) else []
     lines += [" · ".join(facts), ""]
     if assessment is None:
@@ -148,10 +148,14 @@ def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
         lines += [f"**{word('not-graded', lang)}**: {_plain(assessment.reason or '')}", ""]
     else:
         lines += [f"**{word('score', lang)}: {score_text(assessment.score, assessment.low, assessment.high, lang)}**", ""]
+    if result.hinted:
+        lines += [hints_word(result.hinted, result.score, lang), ""]
     if result.answer:
         lines += [f"{word('your-answer', lang)}:", "", *_quote(result.answer), ""]
     if assessment is not None:
         lines += _points(result, assessment, lang)
+    if result.again:
+        lines += _again(result, result.again, lang)
     if result.delivery:
         lines += [f"{word('delivery', lang)}:", "", *_delivery(delivery_text(result.delivery, lang), lang)]
         heard = _heard(result.delivery.transcript, lang)
@@ -167,7 +171,7 @@ def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
 def _points(result: QuestionResult, assessment: Assessment, lang: Lang) -> list[str]:
     lines = []
     for point in assessment.points:
-        lines.append(f"- {verdict_word(point.verdict, lang)} · {_plain(result.statement(point, lang))}")
+        lines.append(f"- {verdict_word(point.verdict, lang)} · {_plain(result.statement(point.point_id, lang))}")
         if point.evidence:
             lines.append(f"  - {word('you-said', lang)}: “{_plain(point.evidence.text)}”")
         where = excerpt(result.reference, result.statements.get(point.point_id, LocalText())).get(lang)
@@ -181,6 +185,15 @@ def _points(result: QuestionResult, assessment: Assessment, lang: Lang) -> list[
     grader = assessment.grader
     made_by = " ".join(filter(None, (grader.name, grader.version, grader.model, grader.prompt)))
     return [*lines, "", f"{word('graded-by', lang)}: {_plain(made_by)}", ""]
+
+
+def _again(result: QuestionResult, again: Again, lang: Lang) -> list[str]:
+    gained = [
+        f"- {word('change.gained', lang)}: {verdict_word(change.before, lang)} → {verdict_word(change.after, lang)}"
+        f" · {_plain(result.statement(change.point_id, lang))}"
+        for change in again.gained
+    ]
+    return [f"{word('again', lang)}: {again_word(again, lang)}", "", *gained, *([""] if gained else [])]
 
 
 def _plain(text: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from interviewer.domain.assessment import Verdict
+from interviewer.domain.practice import HINT_COST, Hinted
 from interviewer.domain.questions import Lang, LocalText
-from interviewer.report.model import StudyPoint, Sureness
+from interviewer.report.model import Again, StudyPoint, Sureness
 
 
 def word(key: str, lang: Lang) -> str:
@@ -40,6 +41,23 @@ def sureness_word(sureness: Sequence[Sureness], lang: Lang) -> str:
     sure, score = fmean(s.percent for s in sureness), fmean(s.score for s in sureness)
     kind = "fits" if abs(sure - score) < FAIR_GAP else "over" if sure > score else "under"
     return word(f"sureness-{kind}", lang).format(sure=f"{sure:.0f}", score=f"{score:.0f}", gap=f"{abs(sure - score):.0f}")
+
+
+def hints_word(hinted: Hinted | None, score: float | None, lang: Lang) -> str:
+    """What a question's hints cost, beside its score of 0–100; empty where there were none."""
+    if hinted is None:
+        return ""
+    given, left = sum(hinted.hints.values()), round(hinted.score)
+    if score is None or left == round(score):
+        return word("hints-free", lang).format(n=given)
+    return word("hints-cost", lang).format(n=given, score=left, percent=round(100 * HINT_COST))
+
+
+def again_word(again: Again, lang: Lang) -> str:
+    """How often a question was answered again, how well at best, and that it changes nothing."""
+    if again.best is None:
+        return word("again-ungraded", lang).format(n=len(again.answers))
+    return word("again-best", lang).format(n=len(again.answers), score=round(again.best))
 
 
 #: Points between confidence and score that are within what either can mean: confidence is asked in steps of 25.
@@ -110,6 +128,28 @@ WORDS: dict[str, LocalText] = {
         "平均把握 {sure}%，平均得分 {score}：估计得相当准。", "On average {sure}% sure, and {score} points: a fair judgement."
     ),
     "nth-question": LocalText("第 {n} 题", "Question {n}"),
+    # ---- hints, and answering again
+    "hints-cost": LocalText(
+        "计入提示后为 {score} 分：用了 {n} 条提示，每条让它之后才说出的那个要点少计 {percent}%。上面的得分不受影响。",
+        "Counting hints: {score}. Hints used: {n}; each takes {percent}% off what was said of its point afterwards. "
+        "The score above stays as it is.",
+    ),
+    "hints-free": LocalText(
+        "用了 {n} 条提示，没有影响分数：它们提示的要点之后没有再得分。",
+        "Hints used: {n}. They cost nothing, since nothing was gained on their points afterwards.",
+    ),
+    "again": LocalText("再答一次", "Answered again"),
+    "again-best": LocalText(
+        "再答了 {n} 次，最好 {score} 分。计入成绩的是第一次。",
+        "Further answers: {n}, the best of them {score} points. The first time is the one that counts.",
+    ),
+    "again-ungraded": LocalText(
+        "再答了 {n} 次，没能评分。计入成绩的是第一次。",
+        "Further answers: {n}; none of them could be graded. The first time is the one that counts.",
+    ),
+    "change.gained": LocalText("进步", "Gained"),
+    "change.lost": LocalText("退步", "Lost"),
+    "change.same": LocalText("不变", "Same"),
     # ---- delivery
     "delivery": LocalText("表达", "Delivery"),
     "delivery-apart": LocalText("表达单独看，不计入得分。", "Looked at apart from the content; it never changes a score."),

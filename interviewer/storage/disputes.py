@@ -1,4 +1,4 @@
-"""What people hold against the bank: "the reference is wrong", until someone has looked at it.
+"""What people hold against the bank: "the reference is wrong", until someone has looked at it, and what became of it.
 
 A dispute outlives the interview it came from, so it keeps the answer it is about. Knows nothing of whether it is right.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
@@ -25,7 +25,8 @@ LONGEST_OBJECTION = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """One objection. Without a key point it is about the question as a whole. `at` is UTC."""
+    """One objection. Without a key point it is about the question as a whole. Times are UTC; `settled_at` is None while it is
+    open, and for those that were settled before the time was kept."""
 
     id: int
     question_id: str
@@ -35,6 +36,7 @@ class Dispute:
     answer: str
     status: DisputeStatus
     at: datetime
+    settled_at: datetime | None = None
 
 
 class SqlDisputes:
@@ -63,19 +65,25 @@ class SqlDisputes:
         """What nobody has looked at yet, oldest first."""
         return self._where(disputes.c.status == "open")
 
+    def settled(self) -> list[Dispute]:
+        """What somebody has decided on, the newest decision first."""
+        newest = (disputes.c.settled_at.desc().nulls_last(), disputes.c.at.desc(), disputes.c.id.desc())
+        return self._where(disputes.c.status != "open", *newest)
+
     def of_session(self, session_id: str) -> list[Dispute]:
         """What was filed from one interview, whatever became of it, oldest first."""
         return self._where(disputes.c.session_id == session_id)
 
-    def resolve(self, dispute_id: int, status: DisputeStatus) -> None:
-        """Say what became of it. Raises StorageError when there is no such dispute."""
+    def resolve(self, dispute_id: int, status: Literal["accepted", "rejected"], at: datetime) -> None:
+        """Say what became of it. A decision stands: raises StorageError when there is no such dispute, or not any more."""
+        mine = sa.and_(disputes.c.id == dispute_id, disputes.c.status == "open")
         with self._store.transaction() as db:
-            done = db.execute(disputes.update().where(disputes.c.id == dispute_id).values(status=status))
+            done = db.execute(disputes.update().where(mine).values(status=status, settled_at=at))
         if done.rowcount == 0:
-            raise StorageError(f"there is no dispute {dispute_id}")
+            raise StorageError("this dispute was settled before, or is no longer there")
 
-    def _where(self, condition: sa.ColumnElement[bool]) -> list[Dispute]:
-        query = sa.select(disputes).where(condition).order_by(disputes.c.at, disputes.c.id)
+    def _where(self, condition: sa.ColumnElement[bool], *order: sa.ColumnElement[Any]) -> list[Dispute]:
+        query = sa.select(disputes).where(condition).order_by(*(order or (disputes.c.at, disputes.c.id)))
         with self._store.transaction() as db:
             return [_dispute(row) for row in db.execute(query).mappings()]
 

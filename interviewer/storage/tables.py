@@ -92,6 +92,7 @@ disputes = Table(
     Column("answer", Text, nullable=False),
     Column("status", String(16), nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
     Index("ix_disputes_status", "status", "at"),
 )
 

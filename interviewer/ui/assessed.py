@@ -60,6 +60,7 @@ class QuestionView:
     reference: str
     reading: tuple[Reading, ...] = ()
     delivery: DeliveryView | None = None
+    question_id: str = ""
 
 
 def question_view(
@@ -94,6 +95,7 @@ def question_view(
         flags=tuple(flag_word(flag, words.lang) for flag in assessment.flags) if assessment else (),
         reference=question.reference.get(lang) if question else "",
         reading=question.reading if question else (),
+        question_id=question.id if question else "",
         delivery=DeliveryView(delivery_text(delivery, words.lang), delivery.transcript) if delivery else None,
     )
 

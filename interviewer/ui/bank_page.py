@@ -1,7 +1,7 @@
 """The question bank's page: browse and search, one question, editing it, the person's documents, disputes, the index.
 
 Every handler reads the library as it is now, so that several pages may be open. Adding documents is `bank_upload`'s; what the
-templates show is made in `bank_views`, what a form holds in `bank_form`.
+templates show is made in `bank_views`, what a form holds in `bank_form`, the disputes are `bank_disputes`'.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Question
 from interviewer.ingest.lint import lint_question
 from interviewer.ingest.shelf import fingerprint
+from interviewer.ui.bank_disputes import DisputeQueue
 from interviewer.ui.bank_form import Draft, FormProblem, blank_point, draft_from, draft_of, edited
 from interviewer.ui.bank_upload import BankUpload
 from interviewer.ui.bank_views import (
     LEVELS,
     ORIGINS,
-    dispute_rows,
     documents,
     filters_from,
     listing,
@@ -46,6 +46,7 @@ class BankPage:
         #: Makes every text that is sent a new one: the page acts on what it gets even if it is the same again.
         self._versions = itertools.count(1)
         self.upload = BankUpload(parts, words)
+        self.queue = DisputeQueue(parts, words, lambda: next(self._versions))
 
     # ------------------------------------------------------------ components
 
@@ -70,7 +71,7 @@ class BankPage:
         self.page = gr.State(1)
         self._wire(tab)
         documents_tab.select(self._documents, None, self.documents, **EVENT)
-        disputes_tab.select(self._disputes, None, self.disputes, **EVENT)
+        disputes_tab.select(self.queue.html, None, self.disputes, **EVENT)
 
     def _html(self, elem_id: str) -> Any:
         return gr.HTML("", js_on_load=static("bank.js"), apply_default_css=False, elem_id=elem_id)
@@ -92,6 +93,11 @@ class BankPage:
             self.level = gr.Dropdown(levels, value=0, label=words("bank_level"), elem_id="bank-level-filter", **quiet)
             origins = [(words(f"bank_origin_{name}"), name) for name in ORIGINS]
             self.origin = gr.Dropdown(origins, value="all", label=words("bank_origin"), elem_id="bank-origin", **quiet)
+
+    @property
+    def entry_outputs(self) -> list[Any]:
+        """What `entry` may change."""
+        return [self.browse, self.one, self.question, self.tabs]
 
     @property
     def _inputs(self) -> list[Any]:
@@ -157,14 +163,16 @@ class BankPage:
                     self._parts.indexing.start()
                     return {self.documents: self._documents()}
                 case "accepted" | "rejected":
-                    self._parts.disputes.resolve(int(str(data.get("dispute"))), action)
-                    self._tell("bank_resolved")
-                    return {self.disputes: self._disputes(focus=True)}
+                    return {self.disputes: self.queue.settle(data.get("dispute"), action == "accepted")}
         except InterviewerError as error:
             warn(self._words, self._words.problem(str(error)))
         except ValueError:  # a dispute's number that is none
             pass
         return {self.list: gr.skip()}
+
+    def entry(self, question_id: str, point_id: str) -> Changes:
+        """Somewhere else a key point was pressed: its question, with the point laid open."""
+        return self._open(question_id, target=point_id)
 
     async def follow(self) -> AsyncIterator[str]:
         """How the index is doing, until it rests."""
@@ -208,11 +216,12 @@ class BankPage:
         topics = {self.topic: self._topics(filters[1])}
         return self._back(filters, page) | topics | {self.documents: self._documents()}
 
-    def _open(self, question_id: str, revealed: bool = False) -> Changes:
+    def _open(self, question_id: str, revealed: bool = False, target: str = "") -> Changes:
         question = self._parts.bank.get(question_id)
         if question is None:
             warn(self._words, self._words("bank_gone"))
             return self._stage(one=False)
+        points = {point.id for point in question.key_points}
         by_id = {other.id: other for other in self._parts.bank}
         origin = origin_of(question.id, self._parts.library)
         html = render(
@@ -224,7 +233,8 @@ class BankPage:
             seen=fingerprint(question),
             advice=[] if origin == "shipped" else self._advice(question),
             linked=[by_id[name] for name in (*question.prerequisites, *question.related) if name in by_id],
-            revealed=revealed,
+            revealed=revealed or target in points,
+            target=target if target in points else "",
             version=next(self._versions),
         )
         return self._stage(one=True) | {self.question: html, self.tabs: gr.update(selected="questions")}
@@ -290,10 +300,6 @@ class BankPage:
             folder=self._parts.settings.banks_dir,
             version=next(self._versions),
         )
-
-    def _disputes(self, focus: bool = False) -> str:
-        rows = dispute_rows(self._parts.disputes.open(), self._parts.bank, self._words)
-        return render("bank_disputes", self._words, rows=rows, focus=focus, version=next(self._versions))
 
     def _tell(self, key: str) -> None:
         gr.Info(self._words(key), duration=3, title=self._words("title"))

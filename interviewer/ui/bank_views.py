@@ -13,7 +13,6 @@ from typing import Any
 from interviewer.domain.questions import Bank, Hit, Question
 from interviewer.library import Library, Preview
 from interviewer.ports import Retriever
-from interviewer.storage.disputes import Dispute
 from interviewer.ui.words import Words
 
 PER_PAGE = 20
@@ -200,28 +199,4 @@ def preview_rows(preview: Preview, bank: Bank, words: Words) -> list[PreviewRow]
     for question in preview.result.questions[:PREVIEWED]:
         twin = bank.get(preview.twins.get(question.id, ""))
         rows.append(PreviewRow(question, twin.text.get(words.lang) if twin else ""))
-    return rows
-
-
-# ---------------------------------------------------------------- disputes
-
-
-@dataclass(frozen=True, slots=True)
-class DisputeRow:
-    """An objection with what it is about; `question` is None when that is no longer in the bank."""
-
-    dispute: Dispute
-    question: Question | None
-    point: str
-    when: str
-
-
-def dispute_rows(disputes: Iterable[Dispute], bank: Bank, words: Words) -> list[DisputeRow]:
-    """The disputes in their order."""
-    rows = []
-    for dispute in disputes:
-        question = bank.get(dispute.question_id)
-        points = question.key_points if question else ()
-        statement = next((p.statement.get(words.lang) for p in points if p.id == dispute.key_point_id), "")
-        rows.append(DisputeRow(dispute, question, statement, dispute.at.astimezone().strftime("%Y-%m-%d %H:%M")))
     return rows

@@ -104,6 +104,7 @@ class Page:
         room.leave.click(self.leave, [self.session, *chosen], everything, **EVENT)
         room.new.click(self.to_setup, chosen, everything, **EVENT)
         room.see_report.click(self.see_report, None, self.tabs, **EVENT)
+        room.report.click(self.entry, None, [self.tabs, *self.bank.entry_outputs], **EVENT)
         searched = self.history.inputs
         self.history.list.click(self.chosen, [self.session, *chosen, *searched], everything, **EVENT)
         # Not `input`: Gradio lets the first one pass unheard, and a pasted word is one.
@@ -178,6 +179,14 @@ class Page:
 
     def see_report(self) -> Any:
         return gr.update(selected="report")
+
+    def entry(self, event: gr.EventData) -> Changes:
+        """A key point in the report: to its entry in the question bank."""
+        data = event._data if isinstance(event._data, dict) else {}
+        if data.get("action") != "entry":
+            return {self.tabs: gr.skip()}
+        found = self.bank.entry(str(data.get("question") or ""), str(data.get("point") or ""))
+        return found | {self.tabs: gr.update(selected="bank")}
 
     async def chosen(
         self, saved: Any, topics: Sequence[str] | None, questions: float, text: Any, status: Any, event: gr.EventData

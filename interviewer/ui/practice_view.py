@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from interviewer.domain.practice import HINT_COST, Change, PointChange, Retry, best_score, changes
+from interviewer.domain.practice import Change, PointChange, Retry, best_score, changes
 from interviewer.domain.questions import Bank, Question
 from interviewer.domain.transcript import answer_text
-from interviewer.report.words import SIGNS, word
+from interviewer.report.words import SIGNS, hints_word, word
 from interviewer.session import QuestionClosed
 from interviewer.ui.assessed import QuestionView, question_view
 from interviewer.ui.live import Snapshot
@@ -22,8 +22,9 @@ _SIGNS = {Change.GAINED: "+", Change.LOST: "−", Change.SAME: "="}
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """One point in the first answer and in the newest: each with sign and word, and `change` for the style sheet."""
+    """One point in the first answer and in a further one: each with sign and word, and `change` for the style sheet."""
 
+    point_id: str
     change: str
     sign: str
     word: str
@@ -69,7 +70,7 @@ def practice_views(
             question_id=closed.question_id,
             waiting=closed.question_id == snapshot.waiting,
             sure=_sure(snapshot, closed.question_id, words),
-            hinted=_hinted(closed, words),
+            hinted=hints_word(closed.hinted, closed.assessment.score if closed.assessment else None, words.lang),
             again=_again(closed, number, bank.get(closed.question_id), snapshot, words),
             disputed=frozenset(disputed.get(closed.question_id, ())),
         )
@@ -80,15 +81,6 @@ def practice_views(
 def _sure(snapshot: Snapshot, question_id: str, words: Words) -> str:
     percent = snapshot.sure.get(question_id)
     return "" if percent is None else words("sure_said", percent=percent)
-
-
-def _hinted(closed: QuestionClosed, words: Words) -> str:
-    if closed.hinted is None:
-        return ""
-    given, score = sum(closed.hinted.hints.values()), round(closed.hinted.score)
-    if closed.assessment is None or closed.assessment.score is None or score == round(closed.assessment.score):
-        return words("hints_free", n=given)
-    return words("hints_cost", n=given, score=score, percent=round(100 * HINT_COST))
 
 
 def _again(
@@ -106,7 +98,7 @@ def _again(
     return AgainView(
         summary=_summary(closed, newest, answer_text(snapshot.turns, closed.question_id), words),
         best="" if best is None else words("again_best", score=round(best)),
-        rows=tuple(_change(change, statements[change.point_id], words) for change in compared),
+        rows=tuple(change_view(change, statements[change.point_id], words) for change in compared),
         view=question_view(number, question, "", newest.answer, newest.assessment, None, lang, words),
     )
 
@@ -121,11 +113,13 @@ def _summary(closed: QuestionClosed, newest: Retry, answer: str, words: Words) -
     return words("again_scores", n=len(closed.retries), score=round(after), first=round(before))
 
 
-def _change(change: PointChange, statement: str, words: Words) -> ChangeView:
+def change_view(change: PointChange, statement: str, words: Words) -> ChangeView:
+    """What became of one point, in words."""
     return ChangeView(
+        point_id=change.point_id,
         change=change.change.value,
         sign=_SIGNS[change.change],
-        word=words(f"change_{change.change.value}"),
+        word=word(f"change.{change.change.value}", words.lang),
         statement=statement,
         before=f"{SIGNS[change.before]} {word(change.before.value, words.lang)}",
         after=f"{SIGNS[change.after]} {word(change.after.value, words.lang)}",

@@ -1,27 +1,42 @@
 """The report as a page: scores, topics, what to study next, confidence beside score, delivery, every question, and downloads.
 
+Each key point leads to its entry in the question bank; what that click does is the page's business.
+
 Never grades or measures anything. It is laid out to be printed as well: `static/report.css` and `report.js` see to the paper.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from interviewer.dialogue.planned import as_planned
 from interviewer.domain.errors import InterviewerError
-from interviewer.domain.questions import Bank
-from interviewer.report import Report, sureness_chart_svg, topic_chart_svg
+from interviewer.domain.questions import Bank, Lang
+from interviewer.report import QuestionResult, Report, sureness_chart_svg, topic_chart_svg
 from interviewer.report.delivery import overall_delivery_text
 from interviewer.report.study import closest, passage_title
-from interviewer.report.words import SIGNS, UNHEARD, sureness_word
+from interviewer.report.words import SIGNS, UNHEARD, again_word, hints_word, sureness_word
 from interviewer.session import Interviews
-from interviewer.ui.assessed import question_view
+from interviewer.ui.assessed import QuestionView, question_view
 from interviewer.ui.html import render, static
+from interviewer.ui.practice_view import ChangeView, change_view
 from interviewer.ui.words import Words
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question of the report: what its hints cost and what answering it again came to, in words where there was any."""
+
+    view: QuestionView
+    result: QuestionResult
+    hinted: str
+    again: str
+    gained: tuple[ChangeView, ...]
 
 
 def report_view(words: Words) -> Any:
@@ -55,19 +70,16 @@ def _page(report: Report, bank: Bank, words: Words) -> str:
     lang = report.session.setup.lang
     bank = as_planned(bank, report.session.setup.plan)
     titles = {topic.topic: topic.title.get(words.lang) for topic in report.topics}
-    views = []
-    for number, result in enumerate(report.questions, start=1):
-        topic = titles.get(result.topic, result.topic)
-        question = bank.get(result.question_id)
-        views.append(
-            question_view(number, question, topic, result.answer, result.assessment, result.why, lang, words, result.delivery)
-        )
     return render(
         "report",
         words,
         report=report,
         study=[list(points) for _, points in groupby(report.study_next, key=lambda point: point.question_id)],
-        views=list(zip(views, report.questions, strict=True)),
+        questions=[
+            _asked(number, result, bank, titles.get(result.topic, result.topic), lang, words)
+            for number, result in enumerate(report.questions, start=1)
+        ],
+        entries={(result.question_id, point_id) for result in report.questions for point_id in result.statements},
         # The charts escape every title themselves, see their tests.
         chart=Markup(topic_chart_svg(report, words.lang)),  # noqa: S704
         sureness_chart=Markup(sureness_chart_svg(report, words.lang)),  # noqa: S704
@@ -81,4 +93,15 @@ def _page(report: Report, bank: Bank, words: Words) -> str:
         unheard=UNHEARD,
         closest=closest,
         passage_title=passage_title,
+    )
+
+
+def _asked(number: int, result: QuestionResult, bank: Bank, topic: str, lang: Lang, words: Words) -> _Asked:
+    question, again = bank.get(result.question_id), result.again
+    return _Asked(
+        question_view(number, question, topic, result.answer, result.assessment, result.why, lang, words, result.delivery),
+        result,
+        hints_word(result.hinted, result.score, words.lang),
+        again_word(again, words.lang) if again else "",
+        tuple(change_view(c, result.statement(c.point_id, lang), words) for c in again.gained) if again else (),
     )

@@ -72,9 +72,9 @@ class Room:
         if shown.count():
             shown.click()
             return
-        self.page.locator("#tabs .overflow-menu > button").click()
+        self.page.locator("#tabs > .tab-wrapper .overflow-menu > button").click()
         words = words_for("zh" if self.page.locator("html").get_attribute("lang") == "zh-CN" else "en")
-        self.page.locator("#tabs .overflow-dropdown button", has_text=words(f"tab_{name}")).click()
+        self.page.locator("#tabs > .tab-wrapper .overflow-dropdown button", has_text=words(f"tab_{name}")).click()
 
     def reload(self) -> None:
         self.page.reload()

@@ -161,7 +161,7 @@ def test_a_dispute_leads_to_its_point_and_is_settled(visit: Visit, server: Serve
     disputes.file("transfer-learning", point, "s", "<i>Not</i> only with few labels", "I said so", datetime.now(UTC))
     room.tab("bank")
     part(page, "disputes")
-    queue = page.locator("#bank-disputes .bank-dispute")
+    queue = page.locator("#bank-disputes .bank-disputes > .bank-rows > li")
     expect(queue).to_contain_text("<i>Not</i> only")
     assert found(page) == []
     room.picture("queue")
@@ -178,5 +178,13 @@ def test_a_dispute_leads_to_its_point_and_is_settled(visit: Visit, server: Serve
     part(page, "disputes")
     queue.locator("[data-action=accepted]").click()
     expect(queue).to_have_count(0)
+    settled = page.locator("#bank-disputes .bank-settled")
+    expect(settled.locator(".decision").first).not_to_be_visible()
+    settled.locator("summary").first.click()
+    expect(settled.locator(".decision").first).to_contain_text("Accepted")
+    expect(settled.locator("li").first).to_contain_text("<i>Not</i> only")
+    assert found(page) == []
+    assert room.fits()
+    room.picture("settled")
     assert [dispute.status for dispute in disputes.of_session("s")] == ["accepted"]
     store.close()

@@ -18,19 +18,20 @@ from interviewer.storage.confidences import SqlConfidences
 from tests.browser.conftest import Server
 from tests.browser.steps import Room
 from tests.browser.test_access import found
-from tests.spoken_interview import CONFIDENCES, spoken_interview
+from tests.spoken_interview import CONFIDENCES, practised_interview
 
 
 def keep(server: Server, bank: Bank, lang: Lang) -> str:
-    """A spoken interview in the server's history, older than all others. Its id."""
-    stored = spoken_interview(bank, lang)
+    """A spoken interview in the server's history, practised with hints and once more, older than all others. Its id."""
+    stored, history = practised_interview(bank, lang)
     at = stored.info.created_at - timedelta(days=3650)
     store = open_store(load_settings({}, data=server.data).database_url)
     session_id = store.create(stored.info.setup, "built-in", at)
     for turn in stored.turns:
         store.add_turn(session_id, turn)
+    for number, assessment in sorted(history.items()):
+        store.add_assessment(session_id, number, assessment, at)
     for assessment, percent in zip(stored.assessments, CONFIDENCES, strict=True):
-        store.add_assessment(session_id, stored.graded_turns[assessment.question_id], assessment, at)
         SqlConfidences(store).put(session_id, assessment.question_id, percent, at)
     store.close()
     return session_id
@@ -63,6 +64,24 @@ def test_a_spoken_interviews_report(
     room.picture("report")
     assert room.fits()
     assert found(page) == []
+    expect(first.locator(".again-result")).to_contain_text("64")
+    expect(first.locator(".again-result .gained")).to_have_count(2)
+    third = report.locator("details.question").nth(2)
+    third.locator("summary").first.click()
+    expect(third.locator(".score + .aside")).to_contain_text("25%")
+    statement = third.locator(".points .statement").nth(1).inner_text()
+    third.locator(".points .entry").nth(1).press("Enter")
+    point = page.locator("#bank-question .bank-points > .target")
+    expect(point).to_be_focused()
+    expect(point).to_contain_text(statement)
+    expect(point).to_be_in_viewport()
+    assert found(page) == []
+    assert room.fits()
+    room.picture("entry")
+    page.locator("#bank-question [data-action=back]").click()
+    expect(page.locator("#bank-list .bank-row").first).to_be_visible()
+    room.tab("report")
+    expect(third.locator(".points")).to_be_visible()  # still as it was left
     with page.expect_download() as download:
         report.locator("a[href*='.apkg']").click()
     assert re.fullmatch(r"interview-[\d-]+\.apkg", download.value.suggested_filename)
@@ -86,7 +105,7 @@ def test_on_paper_everything_lies_open_in_light_colours_without_controls(
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     expect(report.locator("details.question .reference p.spoken").last).to_be_visible()
     expect(report.locator(".heard .spoken").first).to_be_visible()
-    for control in ("#report .downloads", "#tabs > .tab-wrapper", "#header .switch"):
+    for control in ("#report .downloads", "#report .points .entry >> nth=0", "#tabs > .tab-wrapper", "#header .switch"):
         expect(page.locator(control)).to_be_hidden()
     colours = page.evaluate(
         """() => ['body', '#report .card', '#report .statement', '#report .point.contradicted .verdict'].map((selector) => {

@@ -45,6 +45,9 @@ const dropPoint = (point) => {
 window.addEventListener("beforeunload", (event) => {
   if (element.isConnected && dirty()) event.preventDefault();
 });
+element.addEventListener("bank-leave", (event) => {
+  if (dirty() && !window.confirm(form().dataset.unsaved)) event.preventDefault();
+});
 element.addEventListener("submit", (event) => event.preventDefault());
 element.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-goto]");

@@ -1,4 +1,4 @@
-// Prints the report. On paper what is folded lies open, except what else the library has, and folds again afterwards. Gradio may
+// Prints the report and leads from it to the question bank. On paper what is folded lies open, except what else the library has, and folds again afterwards. Gradio may
 // put the component on the page more than once, and there is one printer: it listens to the document.
 window.interviewerPaper ||= (() => {
   document.addEventListener("click", (event) => {
@@ -15,3 +15,12 @@ window.interviewerPaper ||= (() => {
   });
   return true;
 })();
+
+// A key point leads to its entry in the question bank, unless somebody still wants what they were changing there.
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-action=entry]");
+  if (!button) return;
+  const form = document.querySelector("form.bank-edit");
+  const leave = new Event("bank-leave", { bubbles: true, cancelable: true });
+  if (!form || form.dispatchEvent(leave)) trigger("click", { ...button.dataset });
+});
