@@ -15,6 +15,7 @@ from interviewer.domain.questions import Bank, Lang
 from interviewer.report.words import word
 from interviewer.storage import open_store
 from interviewer.storage.confidences import SqlConfidences
+from interviewer.ui.words import words_for
 from tests.browser.conftest import Server
 from tests.browser.steps import Room
 from tests.browser.test_access import found
@@ -78,10 +79,20 @@ def test_a_spoken_interviews_report(
     assert found(page) == []
     assert room.fits()
     room.picture("entry")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: asked.append(dialog.message))  # the page's own handler says yes to it
+    page.locator("#bank-question [data-action=edit]").click()
+    page.locator("form.bank-edit textarea").first.fill("A change that nobody has saved")
+    room.tab("report")
+    expect(third.locator(".points")).to_be_visible()  # still as it was left
+    gained = first.locator(".again-result .gained").last
+    statement = gained.locator(".statement").inner_text()
+    gained.locator(".entry").click()
+    expect(point).to_contain_text(statement)
+    assert asked == [words_for(lang)("bank_unsaved")]
     page.locator("#bank-question [data-action=back]").click()
     expect(page.locator("#bank-list .bank-row").first).to_be_visible()
     room.tab("report")
-    expect(third.locator(".points")).to_be_visible()  # still as it was left
     with page.expect_download() as download:
         report.locator("a[href*='.apkg']").click()
     assert re.fullmatch(r"interview-[\d-]+\.apkg", download.value.suggested_filename)
