@@ -89,7 +89,9 @@ def practised_interview(bank: Bank, lang: Lang = "zh") -> tuple[StoredSession, d
     once as badly as before, then with its first point whole and its second in part. With the history of its assessments."""
     stored = spoken_interview(bank, lang)
     first, _, third, *_ = stored.assessments
-    asked = next(i for i, turn in enumerate(stored.turns) if turn.kind is TurnKind.ASK and turn.question_id == third.question_id)
+    asked = next(
+        i for i, turn in enumerate(stored.turns) if turn.kind is TurnKind.ASK and turn.question_id == third.question_id
+    )
     point = third.points[0].point_id
     hints = [
         Turn(0, Speaker.INTERVIEWER, TurnKind.HINT, "…", stored.turns[asked].at, third.question_id, point, f"step {n} of 2")

@@ -371,7 +371,7 @@ def test_disputes_are_shown_with_their_point_and_kept_when_resolved(parts: BankP
     assert EN("bank_settled", n=0) not in html
     first, second = parts.disputes.open()
     left = press(page, action="accepted", dispute=str(first.id))["bank-disputes"]
-    open_ones, settled = left.split("<details class=\"bank-settled\">")
+    open_ones, settled = left.split('<details class="bank-settled">')
     assert "not so" not in open_ones
     assert EN("bank_disputes_n", n=1) in open_ones
     assert EN("bank_settled", n=1) in settled
