@@ -183,6 +183,7 @@ def test_a_dispute_leads_to_its_point_and_is_settled(visit: Visit, server: Serve
     settled.locator("summary").first.click()
     expect(settled.locator(".decision").first).to_contain_text("Accepted")
     expect(settled.locator("li").first).to_contain_text("<i>Not</i> only")
+    expect(page.locator(".toast-body")).to_have_count(0)  # those messages are Gradio's, and gone in seconds
     assert found(page) == []
     assert room.fits()
     room.picture("settled")
