@@ -75,6 +75,11 @@ def find_cached(name: str) -> ModelFolder | None:
         return None
 
 
+def can_be_fetched(name: str) -> bool:
+    """Whether `name` is a hub's and not all of it is here. Raises EngineUnavailable for what can't be a name."""
+    return not _looks_like_path(name) and not Path(name).exists() and find_cached(name) is None
+
+
 def _cached_folder(name: str) -> Path | None:
     """Where the cache keeps the model, maybe not all of it. Raises EngineUnavailable for what can't be a name."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
