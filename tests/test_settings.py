@@ -288,6 +288,8 @@ def test_a_kept_key_goes_to_its_own_server_only_and_never_to_the_page(parts: Par
         ("folder", None, "relative/../folder", "", "", "", ""),
         ("folder", None, "/nowhere/" + NASTY, "", "", "", ""),
         ("folder", None, "/etc", "", "", "", ""),
+        ("folder", None, "/" + "long" * 200, "", "", "", ""),
+        ("folder", None, "~nobody-of-that-name/model", "", "", "", ""),
         ("cache", "no/such-model", "", "", "", "", ""),
         ("cache", ["x"], "", "", "", "", ""),
         ("hub", None, "", "../../etc/passwd", "", "", ""),

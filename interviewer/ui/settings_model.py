@@ -7,7 +7,6 @@ it was given for and never back to a page.
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,7 +15,7 @@ from interviewer.config import without_password
 from interviewer.domain.errors import InterviewerError
 from interviewer.engines.cached import cached_models
 from interviewer.engines.hardware import GIB
-from interviewer.engines.locate import find_cached, find_model
+from interviewer.engines.locate import find_cached, find_model, folder_at
 from interviewer.settings_file import Kept
 from interviewer.ui.html import render
 from interviewer.ui.room import EVENT, Changes
@@ -131,8 +130,7 @@ class ModelSection:
         if settings.engine == "openai":
             return {self.kind: "server", self.url: without_password(settings.base_url), self.model: settings.model}
         if settings.engine == "transformers":
-            is_folder = Path(settings.model).expanduser().is_dir()
-            return {self.kind: "folder", self.folder: settings.model} if is_folder else {self.kind: "cache"}
+            return {self.kind: "folder", self.folder: settings.model} if folder_at(settings.model) else {self.kind: "cache"}
         return {self.kind: "builtin"}
 
     def _shown(self, kind: str) -> Changes:
@@ -184,9 +182,10 @@ class ModelSection:
         if kind == "cache":
             return Kept("transformers", find_model(self._filled(cached, words("settings_cached"))).name)
         if kind == "folder":
-            path = Path(self._filled(folder, words("settings_folder"))).expanduser()
-            if not path.is_absolute() or not path.is_dir():
-                raise InterviewerError(f"there is no folder {path}")
+            named = self._filled(folder, words("settings_folder"))
+            path = folder_at(named)
+            if path is None or not path.is_absolute():
+                raise InterviewerError(f"there is no folder {named}")
             find_model(str(path))
             return Kept("transformers", str(path))
         if kind == "hub":

@@ -114,14 +114,19 @@ class VoiceSection:
         try:
             self._check_allowed()
             chosen = self._chosen(kind, name)
-            if chosen and await asyncio.to_thread(can_be_fetched, chosen):
-                await asyncio.to_thread(self._parts.fetching_recogniser.ask, chosen)
-                return self.fetch.say("") | self.news()
-            await asyncio.to_thread(self._parts.choose_recogniser, chosen)
+            await asyncio.to_thread(self._use_or_offer, chosen)
         except InterviewerError as error:
             return self.fetch.say(words.problem(str(error))) | self.news()
-        self._parts.fetching_recogniser.cancel()
         return self.fetch.say("") | self.news()
+
+    def _use_or_offer(self, chosen: str) -> None:
+        """Raises InterviewerError."""
+        fetching = self._parts.fetching_recogniser
+        if chosen and can_be_fetched(chosen):
+            fetching.ask(chosen)
+        else:
+            self._parts.choose_recogniser(chosen)
+            fetching.cancel()  # what was on its way would take over
 
     def _chosen(self, kind: Any, name: Any) -> str:
         """The recogniser's name or folder, empty for none. Raises InterviewerError."""
