@@ -71,6 +71,11 @@ class Fetching:
             if self.now.state != "running":
                 self.now = Fetch()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop and hasn't yet: a piece may take its time to come."""
+        return self._stop.is_set() and self.now.state == "running"
+
     def forget(self) -> None:
         """Stop, and speak of it no more."""
         self.cancel()

@@ -55,7 +55,7 @@ class FetchPanel:
             self.view: render("settings_fetch", self._words, fetch=fetch, part=self._part),
             self.yes: gr.update(visible=fetch.state == "offered" and fetch.offer is not None and fetch.offer.fits),
             self.no: gr.update(visible=fetch.state == "offered"),
-            self.stop: gr.update(visible=fetch.state == "running"),
+            self.stop: gr.update(visible=fetch.state == "running" and not self._fetching.stopping),
         }
 
     def begin(self) -> Changes:

@@ -57,6 +57,7 @@ def test_a_recogniser_is_fetched_after_a_yes_and_the_microphone_works_at_once(
             expect(fetch.locator("progress")).to_be_visible()
             room.picture("running")
             page.locator("#recogniser-fetch-stop").click()
+            expect(page.locator("#recogniser-fetch-stop")).to_be_hidden()  # the server knows, before any more comes
             hub.go_on.set()
             expect(fetch).to_contain_text("下次接着下")
             assert not (pages.data / "settings.json").exists()
