@@ -1,6 +1,6 @@
 """A model on its way from the hub: what it would cost is asked first, then it is fetched in the background, and then used.
 
-One at a time. Nothing is asked of the hub or fetched before a person says so. Knows no pages.
+Nothing is asked of the hub or fetched before a person says so. Knows no pages, and not what a model is for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Literal
 
 from interviewer.domain.errors import ConfigError, InterviewerError
 from interviewer.engines.download import DownloadCancelled, Offer, Progress, download_model, offer
-from interviewer.settings_file import Kept
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +29,14 @@ class Fetch:
 
 
 class Fetching:
-    """Thread-safe. `use` gets the choice of the model once it is all there."""
+    """Thread-safe. `use` gets the model's name once it is all there.
 
-    def __init__(self, use: Callable[[Kept], None]) -> None:
+    Those that share a `turn` download one after the other: two at once would each count on the same free disk.
+    """
+
+    def __init__(self, use: Callable[[str], None], turn: threading.Lock | None = None) -> None:
         self._use = use
+        self._turn = turn or threading.Lock()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -54,6 +57,8 @@ class Fetching:
             self._idle_or_error()
             if self.now.state != "offered" or self.now.name != name:
                 raise ConfigError(f"the size of {name} was not asked for yet")
+            if not self._turn.acquire(blocking=False):
+                raise ConfigError("another model is being downloaded; wait for it, or cancel it first")
             self._stop = threading.Event()
             self.now = Fetch("running", name, self.now.offer)
             self._thread = threading.Thread(target=self._fetch, args=(name, self._stop), name="model-download", daemon=True)
@@ -65,6 +70,11 @@ class Fetching:
             self._stop.set()
             if self.now.state != "running":
                 self.now = Fetch()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop and hasn't yet: a piece may take its time to come."""
+        return self._stop.is_set() and self.now.state == "running"
 
     def forget(self) -> None:
         """Stop, and speak of it no more."""
@@ -83,6 +93,13 @@ class Fetching:
             raise ConfigError(f"{self.now.name} is being downloaded; wait for it, or cancel it first")
 
     def _fetch(self, name: str, stop: threading.Event) -> None:
+        end = self._fetched(name, stop)
+        self._turn.release()
+        self.now = end
+
+    def _fetched(self, name: str, stop: threading.Event) -> Fetch:
+        """Fetch it and put it to use. Returns how that ended."""
+
         def told(progress: Progress) -> None:
             self.now = Fetch("running", name, self.now.offer, progress)
 
@@ -90,13 +107,12 @@ class Fetching:
             download_model(name, told, stop.is_set)
             if stop.is_set():
                 raise DownloadCancelled(f"the download of {name} was stopped")
-            self._use(Kept("transformers", name))
+            self._use(name)
         except DownloadCancelled:
-            self.now = Fetch("stopped", name)
+            return Fetch("stopped", name)
         except InterviewerError as error:
-            self.now = Fetch("failed", name, detail=str(error))
+            return Fetch("failed", name, detail=str(error))
         except Exception as error:
             log.exception("downloading %s failed", name)
-            self.now = Fetch("failed", name, detail=f"{type(error).__name__}: {error}".splitlines()[0])
-        else:
-            self.now = Fetch("done", name)
+            return Fetch("failed", name, detail=f"{type(error).__name__}: {error}".splitlines()[0])
+        return Fetch("done", name)

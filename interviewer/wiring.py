@@ -56,7 +56,9 @@ class Parts:
         self.library = library
         self.prompts = prompts
         self.model = ModelSlot(settings)
-        self.fetching = Fetching(self.choose)
+        one_at_a_time = threading.Lock()
+        self.fetching = Fetching(lambda name: self.choose(Kept("transformers", name)), one_at_a_time)
+        self.fetching_recogniser = Fetching(self.choose_recogniser, one_at_a_time)
         self._choosing = threading.Lock()
         self._glossaries: tuple[Bank, Glossary] | None = None
         self.voice = Dictation(_find_recogniser, self._glossary)
@@ -155,6 +157,7 @@ class Parts:
     def erase_everything(self) -> None:
         """Delete all the person's data for good: interviews, banks, documents, index, settings. Raises InterviewerError."""
         self.fetching.forget()
+        self.fetching_recogniser.forget()
         if not self.settings.fixed_by and self.settings.engine != "builtin":
             self.choose(Kept())
         if not self.settings.recogniser_fixed and self.settings.recogniser:
@@ -172,6 +175,7 @@ class Parts:
     def close(self) -> None:
         """Free the models and the database."""
         self.fetching.cancel()
+        self.fetching_recogniser.cancel()
         self.model.close()
         self.voice.close()
         self.store.close()

@@ -30,6 +30,8 @@ class FakeHub:
     cache: Path = Path()
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, range
     drop_after: dict[str, int] = field(default_factory=dict)  # file → bytes after which the connection breaks, once
+    hold: dict[str, int] = field(default_factory=dict)  # file → bytes after which it waits for `go_on`, once
+    go_on: threading.Event = field(default_factory=threading.Event)
     ignore_ranges: bool = False
     serve_instead: dict[str, bytes] = field(default_factory=dict)  # what comes in place of a file's own bytes
     status: int = 0  # answers everything with this error
@@ -78,19 +80,23 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             if start:
                 headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
             limit = hub.drop_after.pop(name, None) if self.command == "GET" else None
-            self._send(206 if start else 200, data[start:], headers, limit)
+            held = hub.hold.pop(name, 0) if self.command == "GET" else 0
+            self._send(206 if start else 200, data[start:], headers, limit, held)
 
         def _json(self, value: object) -> None:
             self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
-        def _send(self, status: int, body: bytes, headers: dict[str, str], limit: int | None = None) -> None:
+        def _send(self, status: int, body: bytes, headers: dict[str, str], limit: int | None = None, held: int = 0) -> None:
             self.send_response(status)
             for key, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(key, value)
             self.end_headers()
             if self.command == "HEAD":
                 return
-            self.wfile.write(body[:limit])
+            if held:
+                self.wfile.write(body[:held])
+                hub.go_on.wait(60)
+            self.wfile.write(body[held:limit])
             if limit is not None:
                 self.close_connection = True
 

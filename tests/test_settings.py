@@ -41,7 +41,6 @@ from interviewer.ui.html import render
 from interviewer.ui.live import LiveInterviews
 from interviewer.ui.settings_data import DataSection, may_manage
 from interviewer.ui.settings_model import ModelSection
-from interviewer.ui.settings_voice import VoiceSection
 from interviewer.ui.words import Words, words_for
 from interviewer.wiring import Parts, build
 from tests.engines_server import fake_server
@@ -186,7 +185,7 @@ def test_only_whole_models_that_talk_are_offered(
 ) -> None:
     folder = build_tiny_model(tmp_path_factory.mktemp("model"))
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    used: list[Kept] = []
+    used: list[str] = []
     with fake_hub("test/tiny", files, tmp_path / "cache", monkeypatch) as hub:
         fetching = Fetching(used.append)
         assert cached_models() == []
@@ -200,7 +199,7 @@ def test_only_whole_models_that_talk_are_offered(
         with pytest.raises(ConfigError, match="being downloaded"):
             fetching.begin("test/tiny")
         assert fetching.wait(60).state == "done"
-        assert used == [Kept("transformers", "test/tiny")]
+        assert used == ["test/tiny"]
         assert [model.name for model in cached_models()] == ["test/tiny"]
         assert fetching.ask("test/tiny").missing < found.missing
         with pytest.raises(EngineUnavailable, match="knows no model"):
@@ -213,7 +212,7 @@ def test_only_whole_models_that_talk_are_offered(
 
 
 def test_a_download_is_stopped_and_nothing_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    used: list[Kept] = []
+    used: list[str] = []
     begun = threading.Event()
 
     def endless(name: str, told: Any, stopped: Any) -> Path:
@@ -233,7 +232,7 @@ def test_a_download_is_stopped_and_nothing_is_used(monkeypatch: pytest.MonkeyPat
     fetching.ask("a/b")
     fetching.begin("a/b")
     assert begun.wait(30)
-    shown = render("settings_fetch", EN, fetch=fetching.now)
+    shown = render("settings_fetch", EN, fetch=fetching.now, part="model")
     assert 'value="50.0"' in shown
     fetching.cancel()
     assert fetching.wait(30).state == "stopped"
@@ -289,6 +288,8 @@ def test_a_kept_key_goes_to_its_own_server_only_and_never_to_the_page(parts: Par
         ("folder", None, "relative/../folder", "", "", "", ""),
         ("folder", None, "/nowhere/" + NASTY, "", "", "", ""),
         ("folder", None, "/etc", "", "", "", ""),
+        ("folder", None, "/" + "long" * 200, "", "", "", ""),
+        ("folder", None, "~nobody-of-that-name/model", "", "", "", ""),
         ("cache", "no/such-model", "", "", "", "", ""),
         ("cache", ["x"], "", "", "", "", ""),
         ("hub", None, "", "../../etc/passwd", "", "", ""),
@@ -298,7 +299,7 @@ def test_a_kept_key_goes_to_its_own_server_only_and_never_to_the_page(parts: Par
 def test_what_makes_no_sense_is_refused_in_words(parts: Parts, given: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     page = section(parts)
     handler = page._try if given[0] == "server" else page._use
-    said = asyncio.run(handler(*given))[page.said]
+    said = asyncio.run(handler(*given))[page.fetch.said]
     assert 'class="notice bad"' in said
     assert "<img" not in said
     assert parts.settings.engine == "builtin"
@@ -312,7 +313,7 @@ def test_a_stranger_changes_nothing_whatever_the_page_shows(tmp_path: Path) -> N
         assert may_manage(replace(parts.settings, manage=True))
         assert not may_manage(replace(parts.settings, host="127.0.0.1", allowed_hosts="interview.example"))
         page = section(parts)
-        said = asyncio.run(page._use("builtin", None, "", "", "", "", ""))[page.said]
+        said = asyncio.run(page._use("builtin", None, "", "", "", "", ""))[page.fetch.said]
         assert "Other machines can reach" in said
         with pytest.raises(InterviewerError):
             page._check_allowed()
@@ -341,7 +342,7 @@ def test_what_fixed_the_interviewer_is_named_and_holds(tmp_path: Path) -> None:
     shown = page._now()
     assert "INTERVIEWER_MODEL" in shown
     assert "<img" not in shown
-    assert "INTERVIEWER_MODEL" in asyncio.run(page._use("builtin", None, "", "", "", "", ""))[page.said]
+    assert "INTERVIEWER_MODEL" in asyncio.run(page._use("builtin", None, "", "", "", "", ""))[page.fetch.said]
 
 
 # ---------------------------------------------------------------- all data
@@ -446,27 +447,3 @@ def test_doctor_says_what_is_kept_and_what_is_wrong_with_it(tmp_path: Path) -> N
     assert "INTERVIEWER_MODEL" in kept_settings(replace(settings, fixed_by=("INTERVIEWER_MODEL",)))
     with pytest.raises(InterviewerError, match="not JSON"):
         kept_settings(replace(settings, file_problem="it is not JSON"))
-
-
-def test_a_recogniser_is_kept_beside_the_interviewer(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> None:
-    page = VoiceSection(parts, EN)
-    placed(page.build)
-    with pytest.warns(UserWarning, match="there is no folder"):
-        asyncio.run(page._use("/nowhere/" + NASTY))
-    assert parts.settings.recogniser == ""
-    folder = str(build_tiny_model(tmp_path_factory.mktemp("model")))
-    asyncio.run(page._use(folder))  # no speech model: loading it fails, in words
-    assert parts.settings.recogniser == folder
-    parts.choose(SERVER)
-    env = {"INTERVIEWER_DATA": str(parts.settings.data)}
-    again = load_settings(env)
-    assert (again.recogniser, again.base_url, again.recogniser_fixed) == (folder, SERVER.base_url, False)
-    other = load_settings({**env, "INTERVIEWER_RECOGNISER": "some/other"})
-    assert (other.recogniser, other.recogniser_fixed) == ("some/other", True)
-    parts.settings = replace(parts.settings, recogniser_fixed=True)
-    with pytest.warns(UserWarning, match="can't be changed here"):
-        asyncio.run(page._use(""))
-    parts.settings = replace(parts.settings, recogniser_fixed=False)
-    asyncio.run(page._use(""))
-    assert load_settings(env).recogniser == ""
-    assert "None. Answers are typed." in page.news()[page.view]

@@ -17,6 +17,7 @@ from interviewer.domain.errors import SessionError
 from interviewer.domain.questions import Bank, KeyPoint, Lang, LocalText, Question
 from interviewer.domain.review import Card
 from interviewer.domain.transcript import SessionInfo, Setup, Speaker, Speech, Turn, TurnKind
+from interviewer.fetching import Fetching
 from interviewer.ports import StoredSession
 from interviewer.report import Report, build_report
 from interviewer.report.progress import Overview, overview
@@ -250,6 +251,7 @@ class FakeParts:
         self.coach = FakeCoach()
         self.status = EngineStatus("none")
         self.voice = Dictation(lambda *_, **__: Path(), lambda: Glossary(bank))
+        self.fetching = self.fetching_recogniser = Fetching(lambda _: None)
         self.confidences = FakeConfidences()
         self.disputes = FakeDisputes()
 

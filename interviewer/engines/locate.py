@@ -41,10 +41,9 @@ def find_model(
 
     The last two are for the download: told how far it is, and asked whether to stop.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _inspect(folder.resolve(), folder.resolve().name, None)
-    if folder.is_file():
+    if here := folder_at(name):
+        return _inspect(here.resolve(), here.resolve().name, None)
+    if _existing(name):
         raise EngineUnavailable(f"{name} is a file; name the folder that holds config.json and the weights")
     if _looks_like_path(name):
         raise EngineUnavailable(f"there is no folder {name}")
@@ -53,13 +52,27 @@ def find_model(
     if found and not problem:
         return _inspect(found, name, found.name)
     if not allow_download:
-        here = f"only partly in the model cache ({problem})" if found else "neither a folder nor in the model cache"
+        how = f"only partly in the model cache ({problem})" if found else "neither a folder nor in the model cache"
         raise EngineUnavailable(
-            f"{name} is {here}, and nothing is downloaded without being asked for: run `interviewer doctor --model {name} "
+            f"{name} is {how}, and nothing is downloaded without being asked for: run `interviewer doctor --model {name} "
             f"--download` or `hf download {name}` first, or name a folder that holds the model"
         )
     folder = download_model(name, on_progress, cancelled)
     return _inspect(folder, name, folder.name)
+
+
+def folder_at(name: str) -> Path | None:
+    """The folder of that name, if there is one."""
+    path = _existing(name)
+    return path if path and path.is_dir() else None
+
+
+def _existing(name: str) -> Path | None:
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError):  # a name that is too long; the home of somebody who isn't known
+        return None
 
 
 def _looks_like_path(name: str) -> bool:
@@ -73,6 +86,11 @@ def find_cached(name: str) -> ModelFolder | None:
         return _inspect(folder, name, folder.name) if folder else None
     except EngineUnavailable:
         return None
+
+
+def can_be_fetched(name: str) -> bool:
+    """Whether `name` is a hub's and not all of it is here. Raises EngineUnavailable for what can't be a name."""
+    return not _looks_like_path(name) and find_cached(name) is None and folder_at(name) is None
 
 
 def _cached_folder(name: str) -> Path | None:

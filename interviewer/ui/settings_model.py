@@ -7,7 +7,6 @@ it was given for and never back to a page.
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,12 +15,13 @@ from interviewer.config import without_password
 from interviewer.domain.errors import InterviewerError
 from interviewer.engines.cached import cached_models
 from interviewer.engines.hardware import GIB
-from interviewer.engines.locate import find_cached, find_model
+from interviewer.engines.locate import find_cached, find_model, folder_at
 from interviewer.settings_file import Kept
 from interviewer.ui.html import render
 from interviewer.ui.room import EVENT, Changes
 from interviewer.ui.room_view import who_speaks
 from interviewer.ui.settings_data import may_manage
+from interviewer.ui.settings_fetch import FetchPanel
 from interviewer.ui.words import Words
 from interviewer.wiring import Parts
 
@@ -36,6 +36,7 @@ class ModelSection:
 
     def __init__(self, parts: Parts, words: Words) -> None:
         self._parts, self._words = parts, words
+        self.fetch = FetchPanel("model", parts.fetching, words, self._check_allowed)
 
     # ------------------------------------------------------------ components
 
@@ -58,12 +59,7 @@ class ModelSection:
             with gr.Row():
                 self.use = gr.Button(words("settings_use"), variant="primary", elem_id="use-model")
                 self.attempt = gr.Button(words("settings_try"), visible=False, elem_id="try-server")
-            self.said = gr.HTML(self._say(""), apply_default_css=False, elem_id="settings-said")
-            self.fetch = gr.HTML("", apply_default_css=False, elem_id="settings-fetch")
-            with gr.Row():
-                self.yes = gr.Button(words("settings_fetch_yes"), variant="primary", visible=False, elem_id="fetch-yes")
-                self.no = gr.Button(words("settings_fetch_no"), visible=False, elem_id="fetch-no")
-                self.stop = gr.Button(words("settings_fetch_stop"), variant="stop", visible=False, elem_id="fetch-stop")
+            self.fetch.build()
         self.timer = gr.Timer(EVERY, active=False)
         self._wire(blocks)
 
@@ -72,7 +68,7 @@ class ModelSection:
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.now, self.cached, self.said, self.fetch, self.yes, self.no, self.stop, self.timer, self.key]
+        return [self.now, self.cached, *self.fetch.outputs, self.timer, self.key]
 
     def _wire(self, blocks: Any) -> None:
         given = [self.kind, self.cached, self.folder, self.hub, self.url, self.key, self.model]
@@ -80,10 +76,8 @@ class ModelSection:
         self.kind.change(self._shown, self.kind, fields, **EVENT)
         blocks.load(self._as_chosen, None, [self.kind, self.url, self.model, self.folder], **EVENT)
         self.use.click(self._use, given, self.outputs, trigger_mode="once", **EVENT)
-        self.attempt.click(self._try, given, [self.said, self.key], trigger_mode="once", **EVENT)
-        self.yes.click(self._begin, None, self.outputs, trigger_mode="once", **EVENT)
-        self.no.click(self._cancel, None, self.outputs, **EVENT)
-        self.stop.click(self._cancel, None, self.outputs, **EVENT)
+        self.attempt.click(self._try, given, [self.fetch.said, self.key], trigger_mode="once", **EVENT)
+        self.fetch.wire(self.news, self.outputs)
         self.timer.tick(self.news, None, self.outputs, **EVENT)
 
     # ------------------------------------------------------------ showing
@@ -95,15 +89,8 @@ class ModelSection:
 
     def news(self) -> Changes:
         """How model and download stand; looked up again only while one is on its way."""
-        fetch, loading = self._parts.fetching.now, self._parts.engine_status().state == "loading"
-        return {
-            self.now: self._now(),
-            self.fetch: render("settings_fetch", self._words, fetch=fetch),
-            self.yes: gr.update(visible=fetch.state == "offered" and fetch.offer is not None and fetch.offer.fits),
-            self.no: gr.update(visible=fetch.state == "offered"),
-            self.stop: gr.update(visible=fetch.state == "running"),
-            self.timer: gr.Timer(active=loading or fetch.state == "running"),
-        }
+        running, loading = self.fetch.running, self._parts.engine_status().state == "loading"
+        return {self.now: self._now(), self.timer: gr.Timer(active=loading or running)} | self.fetch.news()
 
     def opened(self) -> Changes:
         """The tab was opened: the cache may hold more by now."""
@@ -143,8 +130,7 @@ class ModelSection:
         if settings.engine == "openai":
             return {self.kind: "server", self.url: without_password(settings.base_url), self.model: settings.model}
         if settings.engine == "transformers":
-            is_folder = Path(settings.model).expanduser().is_dir()
-            return {self.kind: "folder", self.folder: settings.model} if is_folder else {self.kind: "cache"}
+            return {self.kind: "folder", self.folder: settings.model} if folder_at(settings.model) else {self.kind: "cache"}
         return {self.kind: "builtin"}
 
     def _shown(self, kind: str) -> Changes:
@@ -153,9 +139,6 @@ class ModelSection:
         return {field: gr.update(visible=field in shown.get(kind, ())) for field in fields} | {
             self.attempt: gr.update(visible=kind == "server")
         }
-
-    def _say(self, text: str, good: bool = False) -> str:
-        return render("settings_said", self._words, text=text, good=good)
 
     # ------------------------------------------------------------ handlers
 
@@ -166,14 +149,14 @@ class ModelSection:
             self._check_allowed()
             kept = await asyncio.to_thread(self._choice, *given)
             if kept is None:
-                return {self.said: self._say("")} | self.news()
+                return self.fetch.say("") | self.news()
             await asyncio.to_thread(self._parts.choose, kept)
         except InterviewerError as error:
-            return {self.said: self._say(words.problem(str(error)))} | self.news()
+            return self.fetch.say(words.problem(str(error))) | self.news()
         self._parts.fetching.cancel()
         name = kept.model or without_password(kept.base_url)
         said = words("settings_used", name=name) if name else words("settings_used_builtin")
-        return {self.said: self._say(said, good=True), self.key: ""} | self.news()
+        return {self.key: ""} | self.fetch.say(said, good=True) | self.news()
 
     async def _try(self, *given: Any) -> Changes:
         words = self._words
@@ -182,21 +165,8 @@ class ModelSection:
             kept = self._server(*given[4:])
             model = await asyncio.to_thread(self._parts.try_server, kept)
         except InterviewerError as error:
-            return {self.said: self._say(words("settings_try_bad", detail=words.problem(str(error))))}
-        return {self.said: self._say(words("settings_try_good", model=model), good=True)}
-
-    async def _begin(self) -> Changes:
-        try:
-            self._check_allowed()
-            self._parts.fetching.begin(self._parts.fetching.now.name)
-        except InterviewerError as error:
-            return {self.said: self._say(self._words.problem(str(error)))} | self.news()
-        return {self.said: self._say("")} | self.news()
-
-    def _cancel(self) -> Changes:
-        if self._may_choose:
-            self._parts.fetching.cancel()
-        return self.news()
+            return self.fetch.say(words("settings_try_bad", detail=words.problem(str(error))))
+        return self.fetch.say(words("settings_try_good", model=model), good=True)
 
     def _check_allowed(self) -> None:
         """Raises InterviewerError. The handlers answer anyone who can reach the server, whatever the page shows."""
@@ -212,9 +182,10 @@ class ModelSection:
         if kind == "cache":
             return Kept("transformers", find_model(self._filled(cached, words("settings_cached"))).name)
         if kind == "folder":
-            path = Path(self._filled(folder, words("settings_folder"))).expanduser()
-            if not path.is_absolute() or not path.is_dir():
-                raise InterviewerError(f"there is no folder {path}")
+            named = self._filled(folder, words("settings_folder"))
+            path = folder_at(named)
+            if path is None or not path.is_absolute():
+                raise InterviewerError(f"there is no folder {named}")
             find_model(str(path))
             return Kept("transformers", str(path))
         if kind == "hub":

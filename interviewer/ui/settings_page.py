@@ -35,5 +35,5 @@ class SettingsPage:
 
     async def _opened(self) -> AsyncIterator[Changes]:
         """What is known at once, then what has to be looked for on the machine."""
-        yield self.model.opened() | self.voice.news() | await asyncio.to_thread(self.data.news)
+        yield self.model.opened() | await asyncio.to_thread(self.voice.opened) | await asyncio.to_thread(self.data.news)
         yield {self.model.suggestion: await asyncio.to_thread(self.model.suggested)}

@@ -1,11 +1,13 @@
-"""Answering by voice and being read to, in a real browser with a microphone that plays a file and a recogniser that hears a
-fixed sentence."""
+"""Answering by voice and being read to, in a real browser with a microphone that plays speech and a recogniser that hears a
+fixed sentence. What reaches the recogniser is looked at as sound, since nothing here understands it."""
 
 from __future__ import annotations
 
-import math
-import random
-import struct
+import base64
+import io
+import os
+import shutil
+import subprocess
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserType, expect
 
 from interviewer.storage import open_store
+from interviewer.voice.audio import RATE, read_wav, speech_spans
 from tests.browser.conftest import FLAGS, Server, Visit, running
 from tests.browser.steps import Room
 from tests.tiny_whisper import build_tiny_whisper
@@ -41,32 +44,85 @@ window.SpeechSynthesisUtterance = Utterance;
 """
 
 
-def speech_like(path: Path) -> Path:
-    """Noise in syllables: two phrases with a pause for thought between them, then a long silence."""
-    rate, noise = 48_000, random.Random(0)
-    samples: list[float] = []
-    for loud, seconds in ((0, 0.4), (1, 1.5), (0, 1.2), (1, 1.2), (0, 9)):
-        for n in range(int(rate * seconds)):
-            syllable = max(0.0, math.sin(2 * math.pi * 4 * n / rate))
-            samples.append(loud * 0.5 * syllable * (noise.random() * 2 - 1) + 0.0005 * (noise.random() * 2 - 1))
+#: What is spoken, with a pause for thought in the middle that is shorter than the three seconds that end an answer.
+PHRASES = ("推理的时候用缓存", "所以不用重新计算")
+THOUGHT = 2.5
+#: Keeps the recordings that the page sends, for the test to listen to.
+KEEP_SOUND = """
+window.recordings = [];
+const plain = window.fetch;
+window.fetch = async (...given) => {
+  if (String(given[0]).startsWith("/voice/transcribe")) window.recordings.push(await given[1].body.arrayBuffer());
+  return plain(...given);
+};
+"""
+SOUND = """at => {
+  const bytes = new Uint8Array(window.recordings.at(at));
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 30000) text += String.fromCharCode(...bytes.subarray(i, i + 30000));
+  return btoa(text);
+}"""
+
+
+def spoken(phrase: str) -> tuple[int, bytes]:
+    """A phrase in a synthetic voice: samples a second, and the samples."""
+    made = subprocess.run(["espeak-ng", "-v", "cmn", "-s", "220", "--stdout", phrase], check=True, capture_output=True).stdout
+    with wave.open(io.BytesIO(made)) as sound:
+        assert (sound.getnchannels(), sound.getsampwidth()) == (1, 2)
+        return sound.getframerate(), sound.readframes(sound.getnframes())
+
+
+def speak(path: Path) -> None:
+    """Two phrases with a pause for thought between them, then a long silence, as a microphone would hear them."""
+    (rate, first), (_, second) = map(spoken, PHRASES)
+
+    def silence(seconds: float) -> bytes:
+        return bytes(2 * int(rate * seconds))
+
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(rate)
-        sound.writeframes(b"".join(struct.pack("<h", int(sample * 32_767)) for sample in samples))
-    return path
+        sound.writeframes(silence(0.5) + first + silence(THOUGHT) + second + silence(12))
+
+
+def stretches(wav: bytes) -> tuple[list[tuple[float, float]], float]:
+    """Where a recording holds speech, with the breaths inside a phrase closed; and how long it is. In seconds."""
+    samples = read_wav(wav)
+    out: list[tuple[float, float]] = []
+    for start, end in speech_spans(samples):
+        if out and start - out[-1][1] < 0.5:
+            out[-1] = (out[-1][0], end)
+        else:
+            out.append((start, end))
+    return out, len(samples) / RATE
 
 
 @pytest.fixture(scope="module")
-def browser(
-    browser_type: BrowserType, browser_type_launch_args: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
+def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that the microphone plays, from its beginning each time it is opened. It may not be there yet."""
+    return tmp_path_factory.mktemp("sound") / "speech.wav"
+
+
+@pytest.fixture(scope="module")
+def speech(browser_type_launch_args: dict[str, Any], microphone: Path) -> bytes:
+    """The same, with somebody's speech in it."""
+    if shutil.which("espeak-ng") is None:
+        reason = "no espeak-ng on the path, which makes the speech"
+        if os.environ.get("INTERVIEWER_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    speak(microphone)
+    return microphone.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def browser(browser_type: BrowserType, browser_type_launch_args: dict[str, Any], microphone: Path) -> Iterator[Browser]:
     """A Chromium whose microphone plays a file, and is given without asking."""
-    sound = speech_like(tmp_path_factory.mktemp("sound") / "speech.wav")
     ears = [
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={sound}",
+        f"--use-file-for-fake-audio-capture={microphone}",
     ]
     browser = browser_type.launch(**{**browser_type_launch_args, "args": [*FLAGS, *ears]})
     yield browser
@@ -85,7 +141,7 @@ def ready(room: Room) -> None:
     expect(room.page.locator(".voice .mic")).to_have_attribute("data-able", "true")
 
 
-def test_a_spoken_answer_can_be_edited_and_keeps_how_it_was_spoken(visit: Visit, server: Server) -> None:
+def test_a_spoken_answer_can_be_edited_and_keeps_how_it_was_spoken(visit: Visit, server: Server, speech: bytes) -> None:
     room = visit("zh")
     room.start(questions=1)
     ready(room)
@@ -131,28 +187,49 @@ def test_a_spoken_answer_can_be_edited_and_keeps_how_it_was_spoken(visit: Visit,
     assert [word.text for word in spoken.words if word.confidence is not None and word.confidence < 0.5] == ["decode"]
 
 
-def test_hands_free_listens_by_itself_and_ends_after_the_pause(visit: Visit, server: Server) -> None:
+def test_hands_free_listens_through_a_pause_for_thought_and_ends_after_the_silence(visit: Visit, speech: bytes) -> None:
     room = visit("zh", width=390, dark=True)
+    room.page.add_init_script(KEEP_SOUND)
+    room.reload()
     room.start(questions=1)
     ready(room)
-    options = room.page.locator(".voice-options")
+    voice, options = room.page.locator(".voice"), room.page.locator(".voice-options")
     options.locator("summary").click()
-    options.locator(".pause").select_option("2")
+    expect(options.locator(".pause")).to_have_value("3")
     room.picture("options")
     options.locator(".hands-free").check()
-    state = room.page.locator(".voice .state")
-    expect(room.page.locator(".voice")).to_have_attribute("data-phase", "listening")
+    state = voice.locator(".state")
+    expect(voice).to_have_attribute("data-phase", "listening")
+    expect(state).to_contain_text("听到停顿")  # it may end, and doesn't
     expect(room.answer_box).to_have_value(MEANT)  # nobody pressed anything
     assert "0:" not in (state.text_content() or "")
     assert room.fits()
+
+    said, _ = stretches(speech)
+    heard, length = stretches(base64.b64decode(room.page.evaluate(SOUND, -1)))
+    assert len(said) == len(heard) == 2  # both phrases, so the pause between them ended nothing
+    for (start, end), (heard_start, heard_end) in zip(said, heard, strict=True):
+        assert heard_end - heard_start == pytest.approx(end - start, abs=0.5)
+    assert heard[1][0] - heard[0][1] == pytest.approx(said[1][0] - said[0][1], abs=0.5)
+    assert length - heard[1][1] == pytest.approx(3 - 0.3, abs=0.7)  # spans keep a margin of 0.3 s
+
     turns = room.turns()
     room.answer_box.press("Enter")
     room.replied(turns)
-    expect(room.page.locator(".voice")).to_have_attribute("data-phase", "listening")  # again, after the reply
-    room.page.locator(".voice .drop").click()
-    expect(room.page.locator(".voice")).to_have_attribute("data-phase", "idle")
+    expect(voice).to_have_attribute("data-phase", "listening")  # again, after the reply
+    voice.locator(".drop").click()
+    expect(voice).to_have_attribute("data-phase", "idle")
+
+    # Somebody who chose two seconds is taken at their word: the first phrase is the answer.
+    options.locator(".hands-free").uncheck()
+    options.locator(".pause").select_option("2")
+    options.locator(".hands-free").check()
+    expect(room.answer_box).to_have_value(MEANT)
+    heard, _ = stretches(base64.b64decode(room.page.evaluate(SOUND, -1)))
+    assert len(heard) == 1
     room.reload()
     expect(room.page.locator(".voice .hands-free")).to_be_checked()  # remembered
+    expect(room.page.locator(".voice .pause")).to_have_value("2")
 
 
 def test_the_interviewer_is_read_aloud_once_by_a_voice_of_this_machine(visit: Visit) -> None:

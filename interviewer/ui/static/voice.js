@@ -275,17 +275,20 @@ voiceList();
 
 // ---- the server's recogniser
 
+let next = 0; // the timer of the next look
 const ask = async () => {
-  let last = ears.state;
+  clearTimeout(next);
+  const last = `${ears.state} ${ears.name}`;
   try {
     ears = await (await fetch("/voice/status", { signal: gone.signal })).json();
   } catch {
     if (gone.signal.aborted) return;
     ears = { state: "" };
   }
-  if (phase === "idle" && (last !== ears.state || ears.state === "loading")) draw(news());
+  if (phase === "idle" && (last !== `${ears.state} ${ears.name}` || ears.state === "loading")) draw(news());
+  clearTimeout(next); // another look may have begun meanwhile
   if (ears.state === "ready") listenIfDue();
-  else setTimeout(() => gone.signal.aborted || ask(), ears.state === "loading" ? 1500 : 20000);
+  else next = setTimeout(() => gone.signal.aborted || ask(), ears.state === "loading" ? 1500 : 20000);
 };
 
 window.interviewer.voice = {
@@ -294,6 +297,8 @@ window.interviewer.voice = {
   restore: (names) => {
     spoken = [...names.split(",").filter(Boolean), ...spoken];
   },
+  // The settings page has another recogniser, or none.
+  look: ask,
   close: () => {
     if (phase !== "idle") cancel("");
     reader.stop();
