@@ -6,6 +6,7 @@ boundaries, scoring, serving) is the real one. It can be trained for a few steps
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,25 @@ _TEXT = (
 _CONTROL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 
 
-def tiny_tokenizer(vocab_size: int = 600) -> Any:
-    """A byte-level BPE tokenizer: every text encodes, most Chinese characters take several tokens."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+def tiny_tokenizer(
+    texts: Sequence[str] = _TEXT,
+    *,
+    vocab_size: int = 600,
+    names: Sequence[str] = (),
+    template: str = CHAT_TEMPLATE,
+    window: int = 1024,
+) -> Any:
+    """A byte-level BPE tokenizer: every text encodes, most Chinese characters that are rare in `texts` take several tokens.
+
+    Each of `names` is one token wherever it stands, with the blanks and line breaks around it.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alone = pre_tokenizers.Split(Regex(r"\p{Han}|\n+"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([alone, words]) if names else words
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
@@ -45,19 +58,20 @@ def tiny_tokenizer(vocab_size: int = 600) -> Any:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_TEXT, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in ("<think>", "</think>")])
+    tokenizer.add_tokens([AddedToken(name, special=False, normalized=False, lstrip=True, rstrip=True) for name in names])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         additional_special_tokens=["<|im_start|>"],
-        chat_template=CHAT_TEMPLATE,
-        model_max_length=1024,
+        chat_template=template,
+        model_max_length=window,
     )
 
 
-def build_tiny_model(folder: Path, *, seed: int = 0, **config: Any) -> Path:
+def build_tiny_model(folder: Path, *, seed: int = 0, tokenizer: Any = None, **config: Any) -> Path:
     """A two-layer Qwen3 with random weights (the same for the same `seed`), saved as a user would find it. Returns `folder`.
 
     `config` overrides fields of its configuration, for example `max_position_embeddings=64`.
@@ -65,7 +79,7 @@ def build_tiny_model(folder: Path, *, seed: int = 0, **config: Any) -> Path:
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
-    tokenizer = tiny_tokenizer()
+    tokenizer = tokenizer or tiny_tokenizer()
     fields: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "hidden_size": 64,
