@@ -7,18 +7,22 @@ where none can be downloaded. Its tokenizer is trained on the shipped bank: text
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from evals.speed_models import SHAPES, Shape
 from interviewer.config import corpus_dir
+from interviewer.domain.questions import Bank
 from interviewer.ingest.bankfile import load_bank
 
-#: Tokens of the vocabulary that are ever used: a bank's worth of text holds no more.
+#: Tokens of the vocabulary: a bank's worth of text fills no more.
 VOCABULARY = 24_000
-_CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-#: The chat template of the Qwen family, with its thinking switch.
-_TEMPLATE = (
+#: Tokens that the model takes.
+WINDOW = 32_768
+_CONTROL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
+#: ChatML with a thinking switch, in the manner of current small instruct models.
+CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
     "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
     "{%- endfor -%}"
@@ -29,35 +33,50 @@ _TEMPLATE = (
 )
 
 
-def tokenizer_of(texts: list[str]) -> Any:
-    """A byte-level BPE tokenizer trained on the texts, with a chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def tokenizer_of(
+    texts: Sequence[str],
+    vocab_size: int = VOCABULARY,
+    *,
+    names: Sequence[str] = (),
+    template: str = CHAT_TEMPLATE,
+    window: int = WINDOW,
+) -> Any:
+    """A byte-level BPE tokenizer: every text encodes, most Chinese characters that are rare in `texts` take several tokens.
+
+    Each of `names` is one token wherever it stands, with the blanks and line breaks around it.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alone = pre_tokenizers.Split(Regex(r"\p{Han}|\n+"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([alone, words]) if names else words
     tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=list(_CONTROL), initial_alphabet=alphabet, show_progress=False
+        vocab_size=vocab_size,
+        special_tokens=list(_CONTROL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in ("<think>", "</think>")])
+    tokenizer.add_tokens([AddedToken(name, special=False, normalized=False, lstrip=True, rstrip=True) for name in names])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",  # noqa: S106
         pad_token="<|endoftext|>",  # noqa: S106
         additional_special_tokens=["<|im_start|>"],
-        chat_template=_TEMPLATE,
-        model_max_length=32_768,
+        chat_template=template,
+        model_max_length=window,
     )
 
 
-def write(folder: Path, shape: Shape, seed: int = 0) -> None:
+def write(folder: Path, shape: Shape, bank: Bank, seed: int = 0) -> None:
     """The model and its tokenizer, as a user would have downloaded them."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    bank = load_bank([corpus_dir() / "bank"])
     texts = [text for question in bank for text in (*question.text.both(), *question.reference.both())]
     texts += [saying for question in bank for point in question.key_points for saying in (*point.accepted, *point.contrasts)]
     tokenizer = tokenizer_of(texts)
@@ -70,13 +89,14 @@ def write(folder: Path, shape: Shape, seed: int = 0) -> None:
         num_key_value_heads=shape.kv_heads,
         head_dim=128,
         tie_word_embeddings=True,
-        max_position_embeddings=32_768,
+        max_position_embeddings=WINDOW,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=None,
     )
-    torch.manual_seed(seed)
-    model = Qwen3ForCausalLM._from_config(config, dtype=torch.bfloat16)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Qwen3ForCausalLM._from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -86,7 +106,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="0.6B")
     args = parser.parse_args()
-    write(args.folder, SHAPES[args.shape])
+    write(args.folder, SHAPES[args.shape], load_bank([corpus_dir() / "bank"]))
     print(f"written: {args.folder}, random weights; try: interviewer chat --engine transformers --model {args.folder}")
 
 

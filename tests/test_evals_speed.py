@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from evals import core
-from evals.speed_models import POINTS, REPLY, conversation, judging_prompts, tokens_of
+from evals.random_model import WINDOW, tokenizer_of, write
+from evals.speed_models import POINTS, REPLY, SHAPES, conversation, judging_prompts, tokens_of
 from interviewer.domain.questions import Bank
+from interviewer.engines.transformers_engine import TransformersEngine
 from interviewer.grading.model_prompts import PER_POINT, QUESTIONS
+from interviewer.ports import ChatRequest, Message
 from interviewer.prompting import PromptBook
 
 
@@ -86,3 +89,15 @@ def test_the_stand_in_for_a_tokenizer() -> None:
     assert tokens_of("Use LoRA, 低秩 updates2.") == ["Use", "LoRA", ",", "低", "秩", "updates", "2", "."]
     assert tokens_of('{"any": true},') == ['{"', "any", '":', "true", "},"]
     assert tokens_of("one two three")[:2] == tokens_of("one two four")[:2]
+
+
+def test_a_random_model_in_a_folder_is_loaded_like_any_other(tmp_path: Path, bank: Bank) -> None:
+    write(tmp_path / "model", SHAPES["tiny"], bank)
+    engine = TransformersEngine(str(tmp_path / "model"))
+    try:
+        assert engine.info.context_tokens == WINDOW
+        assert list(engine.stream(ChatRequest((Message("user", "什么是注意力？"),), max_tokens=3)))
+        tokens = tokenizer_of([question.reference.zh for question in bank])(bank.questions[0].reference.zh)["input_ids"]
+        assert len(tokens) < len(bank.questions[0].reference.zh)  # about as with real vocabularies
+    finally:
+        engine.close()

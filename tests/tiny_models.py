@@ -10,16 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-#: ChatML with a thinking switch, in the manner of current small instruct models.
-CHAT_TEMPLATE = (
-    "{%- for message in messages -%}"
-    "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
-    "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}"
-    "{{ '<|im_start|>assistant\\n' }}"
-    "{%- if enable_thinking is defined and not enable_thinking -%}{{ '<think>\\n\\n</think>\\n\\n' }}{%- endif -%}"
-    "{%- endif -%}"
-)
+from evals.random_model import tokenizer_of
 
 _TEXT = (
     "知识蒸馏把大模型的软标签教给小模型，温度越高分布越平滑。",
@@ -29,46 +20,11 @@ _TEXT = (
     "The interviewer asks one question, listens, and follows up on what the answer left out.",
     "Answer yes or no. Is the key point covered, partly covered, missing or contradicted?",
 )
-_CONTROL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 
 
-def tiny_tokenizer(
-    texts: Sequence[str] = _TEXT,
-    *,
-    vocab_size: int = 600,
-    names: Sequence[str] = (),
-    template: str = CHAT_TEMPLATE,
-    window: int = 1024,
-) -> Any:
-    """A byte-level BPE tokenizer: every text encodes, most Chinese characters that are rare in `texts` take several tokens.
-
-    Each of `names` is one token wherever it stands, with the blanks and line breaks around it.
-    """
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    words = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alone = pre_tokenizers.Split(Regex(r"\p{Han}|\n+"), "isolated")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([alone, words]) if names else words
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=list(_CONTROL),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in ("<think>", "</think>")])
-    tokenizer.add_tokens([AddedToken(name, special=False, normalized=False, lstrip=True, rstrip=True) for name in names])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=["<|im_start|>"],
-        chat_template=template,
-        model_max_length=window,
-    )
+def tiny_tokenizer(texts: Sequence[str] = _TEXT, **named: Any) -> Any:
+    """A byte-level BPE tokenizer of some hundred tokens; `named` as for `tokenizer_of`."""
+    return tokenizer_of(texts, **{"vocab_size": 600, "window": 1024, **named})
 
 
 def build_tiny_model(folder: Path, *, seed: int = 0, tokenizer: Any = None, **config: Any) -> Path:
