@@ -35,7 +35,8 @@ from interviewer.grading.vocabulary import Vocabulary, words
 from interviewer.grading.windows import windows
 from interviewer.ports import GradingItem
 
-VERSION = "2"
+#: Part of the key under which results are kept: goes up whenever a score may come out otherwise.
+VERSION = "3"
 #: Compiled questions kept; a bank has some hundreds at most, a batch may bring any number.
 _KEPT = 512
 #: Below this share of the answer's content in the question's vocabulary, with no point touched, it is about something else.
