@@ -11,6 +11,7 @@ import pytest
 from interviewer.domain.assessment import Assessment, GraderInfo
 from interviewer.domain.questions import Question
 from interviewer.grading import BuiltinGrader, grade_rows
+from interviewer.grading.builtin import VERSION
 from interviewer.ports import GradingItem
 from tests.grading_samples import BANK, GOOD, QUESTION
 
@@ -34,7 +35,7 @@ def test_a_good_row_has_the_whole_contract() -> None:
     assert out["status"] == "graded"
     assert out["reason"] is None
     assert 0 <= out["low"] <= out["score"] <= out["high"] <= 100
-    assert out["grader"] == {"name": "builtin", "version": "2", "model": None}
+    assert out["grader"] == {"name": "builtin", "version": VERSION, "model": None}
     for point in out["points"]:
         assert list(point) == ["statement", "weight", "verdict", "probability", "evidence"]
         start, end = point["evidence"]["start"], point["evidence"]["end"]
