@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evals.speed_models import SHAPES, Shape
+from evals.speed_models import SHAPES, WINDOW, Shape
 from interviewer.config import corpus_dir
 from interviewer.domain.questions import Bank
 from interviewer.ingest.bankfile import load_bank
 
 #: Tokens of the vocabulary: a bank's worth of text fills no more.
 VOCABULARY = 24_000
-#: Tokens that the model takes.
-WINDOW = 32_768
 _CONTROL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 #: ChatML with a thinking switch, in the manner of current small instruct models.
 CHAT_TEMPLATE = (
@@ -75,25 +73,12 @@ def tokenizer_of(
 def write(folder: Path, shape: Shape, bank: Bank, seed: int = 0) -> None:
     """The model and its tokenizer, as a user would have downloaded them."""
     import torch
-    from transformers import Qwen3Config, Qwen3ForCausalLM
+    from transformers import Qwen3ForCausalLM
 
     texts = [text for question in bank for text in (*question.text.both(), *question.reference.both())]
     texts += [saying for question in bank for point in question.key_points for saying in (*point.accepted, *point.contrasts)]
     tokenizer = tokenizer_of(texts)
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=shape.hidden,
-        intermediate_size=shape.inner,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=128,
-        tie_word_embeddings=True,
-        max_position_embeddings=WINDOW,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-    )
+    config = shape.config(len(tokenizer), eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3ForCausalLM._from_config(config, dtype=torch.bfloat16)

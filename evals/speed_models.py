@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+    from transformers import Qwen3Config
 
     from interviewer.domain.questions import Bank, Question
     from interviewer.engines.quantise import Int8Weights
@@ -24,6 +25,9 @@ _OPEN, _CLOSE, REPLY = "<|im_start|>", "<|im_end|>\n", "<|im_start|>assistant\n<
 _PIECE = re.compile(r"[⺀-\U0003ffff]|[^\W\d_⺀-\U0003ffff]+|[^\w\s⺀-\U0003ffff]+|.", re.DOTALL)
 _ENTRY = '{"number": 1, "any": true, "all": false, "contradicts": false}'
 
+#: Tokens that a model takes, as published.
+WINDOW = 40_960
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -35,6 +39,23 @@ class Shape:
     heads: int
     kv_heads: int
     vocabulary: int = 151_936
+
+    def config(self, vocabulary: int, **named: Any) -> Qwen3Config:
+        """The configuration of a model with so many tokens; it never stops by itself unless `named` says by which token."""
+        from transformers import Qwen3Config
+
+        return Qwen3Config(
+            vocab_size=vocabulary,
+            hidden_size=self.hidden,
+            intermediate_size=self.inner,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.kv_heads,
+            head_dim=128,
+            tie_word_embeddings=True,
+            max_position_embeddings=WINDOW,
+            **{"eos_token_id": None, "bos_token_id": None, **named},
+        )
 
 
 #: The last two as published with the models; the first ends soon on two cores, and the last of all is for tests.
@@ -58,24 +79,12 @@ class Built:
 def build(shape: Shape, weights: str | None) -> Built:
     """As the engine would load it, or in the format told. Raises EngineUnavailable when it does not fit."""
     import torch
-    from transformers import Qwen3Config, Qwen3ForCausalLM
+    from transformers import Qwen3ForCausalLM
 
     from interviewer.engines import hardware, processor
     from interviewer.engines.quantise import Int8Weights
 
-    config = Qwen3Config(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.inner,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=128,
-        tie_word_embeddings=True,
-        max_position_embeddings=40_960,
-        eos_token_id=None,
-        bos_token_id=None,
-    )
+    config = shape.config(shape.vocabulary)
     with torch.device("meta"):
         parameters = Qwen3ForCausalLM(config).num_parameters()
     plan = hardware.plan(parameters, hardware.detect(), processor.measure)

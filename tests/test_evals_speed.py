@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from evals import core
-from evals.random_model import WINDOW, tokenizer_of, write
-from evals.speed_models import POINTS, REPLY, SHAPES, conversation, judging_prompts, tokens_of
+from evals.random_model import tokenizer_of, write
+from evals.speed_models import POINTS, REPLY, SHAPES, WINDOW, conversation, judging_prompts, tokens_of
 from interviewer.domain.questions import Bank
 from interviewer.engines.transformers_engine import TransformersEngine
 from interviewer.grading.model_prompts import PER_POINT, QUESTIONS
