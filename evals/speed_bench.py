@@ -148,7 +148,9 @@ class Bench:
 
     def token_bytes(self) -> int:
         """Bytes of key-value cache for a token."""
-        return cache_bytes(self.decoder().read([1] * 8)) // 8
+        from interviewer.engines.growing import ROOM
+
+        return cache_bytes(self.decoder().read([1] * ROOM)) // ROOM
 
     def _new(self, prefix_bytes: int, *, int8: bool = True) -> CausalDecoder:
         return CausalDecoder(self.model, frozenset(), prefix_bytes, self.int8 if int8 else None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 POINTS = 6
 #: What a chat template writes around a message, and behind the last one for the reply to follow (with thinking switched off).
 _OPEN, _CLOSE, REPLY = "<|im_start|>", "<|im_end|>\n", "<|im_start|>assistant\n<think>\n\n</think>\n\n"
-_PIECE = re.compile(r"[⺀-\U0003ffff]|[^\W\d_⺀-\U0003ffff]+|[^\w\s⺀-\U0003ffff]+|.", re.DOTALL)
+_PIECE = re.compile(r"<\|\w+\|>|</?think>|\n+|[⺀-\U0003ffff]|[^\W\d_⺀-\U0003ffff]+|[^\w\s⺀-\U0003ffff]+|.", re.DOTALL)
 _ENTRY = '{"number": 1, "any": true, "all": false, "contradicts": false}'
 
 #: Tokens that a model takes, as published.
@@ -101,7 +101,8 @@ def build(shape: Shape, weights: str | None) -> Built:
 
 
 def tokens_of(text: str) -> list[str]:
-    """The text in pieces about as long as the tokens of current models: a Chinese character, a word, marks in a row.
+    """The text in pieces about as long as the tokens of current models: a Chinese character, a word, marks in a row, line
+    ends in a row, and each of the marks that a chat template writes.
 
     A blank belongs to the word behind it. Texts that begin alike have the same first tokens, as with a real tokenizer.
     """

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interviewer.engines import TransformersEngine, hardware, processor
+from interviewer.engines import TransformersEngine, attention, hardware, processor
 from interviewer.engines.flat import flat_trees
 from interviewer.engines.floor import Floor
 from interviewer.engines.quantise import MOST_ROWS, Int8Weights, quantised
@@ -218,6 +218,24 @@ def test_a_flat_tree_holds_every_row(texts: list[list[int]], most: int, data: st
             assert all(before < after for before, after in pairwise(path))  # causal as it lies
         assert len(set(zip(tree.parents, tree.tokens, strict=True))) == len(tree.tokens)  # each beginning once
     assert found == {number: tuple(text) for number, text in enumerate(texts)}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 5), st.integers(0, 9), st.booleans(), st.integers(0, 99))
+def test_attention_of_our_own_is_torchs(new: int, before: int, window: bool, seed: int) -> None:
+    """Under any mask by which a token sees itself, with four query heads on two of keys."""
+    draw = torch.Generator().manual_seed(seed)
+    query, key, value = (
+        torch.randn(1, heads, length, 8, generator=draw) for heads, length in ((4, new), (2, before + new), (2, before + new))
+    )
+    mask = torch.rand(1, 1, new, before + new, generator=draw) < 0.5
+    if not window:
+        mask[..., :before] = True
+    mask |= torch.eye(new, before + new, dtype=torch.bool).roll(before, -1)
+    alike = [tensor.repeat_interleave(2, 1) for tensor in (key, value)]
+    expected = torch.nn.functional.scaled_dot_product_attention(query, *alike, attn_mask=mask, scale=0.3)
+    out, _ = attention._attend(torch.nn.Module(), query, key, value, mask, scaling=0.3)
+    torch.testing.assert_close(out, expected.transpose(1, 2))
 
 
 @pytest.mark.parametrize("kind", ["plain", "sliding window", "linear attention"])

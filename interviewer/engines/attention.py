@@ -78,6 +78,12 @@ def _as_products(query: Any, key: Any, value: Any, mask: Any, scaling: float) ->
     groups = heads // key.shape[1]
     packed = (query * scaling).reshape(rows, key.shape[1], groups * length, size)
     scores = torch.matmul(packed, key.transpose(-1, -2)).view(rows, heads, length, -1)
-    shares = torch.softmax(scores.masked_fill_(~mask[..., : key.shape[2]], -torch.inf), -1)
+    hidden = ~mask[..., : key.shape[2]]
+    before = key.shape[2] - length
+    if hidden[..., :before].any():
+        scores.masked_fill_(hidden, -torch.inf)
+    else:  # as a rule everything read before is seen, and only new tokens are hidden from each other
+        scores[..., before:].masked_fill_(hidden[..., before:], -torch.inf)
+    shares = torch.softmax(scores, -1)
     out = torch.matmul(shares.view(rows, key.shape[1], groups * length, -1), value)
     return out.view(rows, heads, length, -1).transpose(1, 2)

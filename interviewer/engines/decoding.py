@@ -183,9 +183,9 @@ class CausalDecoder:
             yield batch
 
     def _new_cache(self) -> Any:
-        from transformers import DynamicCache
+        from interviewer.engines.growing import new_cache
 
-        return DynamicCache(config=self._model.config)
+        return new_cache(self._model.config)
 
     def _read(self, tokens: Sequence[int], reusable: int, go_on: GoOn, wanted: bool = True) -> tuple[Any, torch.Tensor | None]:
         """A cache of all `tokens` and, if wanted, the logits after the last, as `_prefill` gives them. At most `reusable`

@@ -1,7 +1,7 @@
 """Keeps the key-value caches of prompts that were read, for the next prompt that begins the same way.
 
-Knows token ids and cache layers; runs no model. A cache that is handed out or taken in is never written to: layers that grow
-by concatenation are shared, all others are copied.
+Knows token ids and cache layers; runs no model. Nothing that a cache held when it was handed out or taken in is written to:
+layers that only grow are shared, all others are copied.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class PrefixStore:
 
 def fork(cache: Any, length: int) -> Any:
     """A cache that can be written to while the other stays as it is. `length` may be less than what it holds only where
-    every layer grows by concatenation."""
+    every layer only grows."""
     import torch
 
     with torch.inference_mode():
@@ -141,10 +141,12 @@ def common_length(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def only_grows(cache: Any) -> bool:
-    """Whether every layer keeps all tokens and makes a new tensor at each step, so that any beginning of it is a cache too."""
+    """Whether every layer keeps all tokens and leaves those it has shown as they are, so that any beginning is a cache too."""
     from transformers.cache_utils import DynamicLayer
 
-    return all(type(layer) is DynamicLayer for layer in cache.layers)
+    from interviewer.engines.growing import GrowingLayer
+
+    return all(type(layer) in (DynamicLayer, GrowingLayer) for layer in cache.layers)
 
 
 def _serves(kept: _Kept, new: _Kept) -> bool:
