@@ -12,11 +12,14 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
-from evals.speed_bench import AT_ONCE, MIB, Bench, Decoding, Judging
-from evals.speed_models import POINTS, SHAPES, build, conversation, ids_of, judging_prompts
+from evals.speed_bench import AT_ONCE, MIB, PREFIX_BYTES, Bench, Decoding, Judging
+from evals.speed_models import POINTS, SHAPES, Shape, build, conversation, ids_of, judging_prompts
+from evals.speed_openvino import BEHIND, READ, OpenVINOModel, beside
 from interviewer.config import corpus_dir, prompts_dir
 from interviewer.domain.errors import InterviewerError
 from interviewer.engines.processor import BYTES
@@ -34,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tokens", type=int, default=24, metavar="N", help="tokens to decode at a time (default: 24)")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="how often each is measured (default: 3)")
     parser.add_argument("--weights", choices=tuple(BYTES), help="default: what the engine would choose here")
+    parser.add_argument("--openvino", action="store_true", help="also beside OpenVINO (pip install openvino), in eight bits")
     parser.add_argument(
         "--cpu-time",
         action="store_true",
@@ -52,6 +56,7 @@ def run(args: Namespace, progress: Progress) -> Result:
 
     bank, prompts = load_bank([corpus_dir() / "bank"]), load_prompts(prompts_dir())
     shape = SHAPES[args.shape]
+    other = _openvino(shape, progress) if args.openvino else None
     progress(f"making a model of the shape {args.shape} with random weights")
     built = build(shape, args.weights)
     progress(built.why)
@@ -60,7 +65,31 @@ def run(args: Namespace, progress: Progress) -> Result:
     with_all = bench.first_tokens(talk)
     decode = bench.decoding(talk[0], args.tokens)
     judging = bench.judging(*judging_prompts(bank, prompts))
-    return _result(args, bench, built.why, talk, with_all, decode, judging)
+    result = _result(args, bench, built.why, talk, with_all, decode, judging)
+    return _with_openvino(result, args, bench, other, [token for prompt in talk for token in prompt]) if other else result
+
+
+def _openvino(shape: Shape, progress: Progress) -> OpenVINOModel:
+    progress("making the same shape for OpenVINO")
+    return OpenVINOModel(shape)
+
+
+def _with_openvino(result: Result, args: Namespace, bench: Bench, other: OpenVINOModel, tokens: Sequence[int]) -> Result:
+    """The result with one table and its ratios more."""
+    tokens = list(islice(cycle(tokens), READ + BEHIND))
+    ours, its = beside(lambda: bench.decoder(PREFIX_BYTES), other, tokens, args.repeats, bench.progress)
+    rows = (
+        (f"a prompt of {READ} tokens", ours.read, its.read, ours.read / its.read),
+        (f"{BEHIND} tokens behind it", ours.behind, its.behind, ours.behind / its.behind),
+        ("a reply", ours.written, its.written, ours.written / its.written),
+    )
+    names = ("reading", "reading_behind", "writing")
+    beside_it = Table("Beside OpenVINO, tokens/s", ("what", "here", f"OpenVINO {other.version}", "ratio"), rows)
+    return replace(
+        result,
+        figures={**result.figures, **{f"{name}_vs_openvino": row[-1] for name, row in zip(names, rows, strict=True)}},
+        tables=(*result.tables, beside_it),
+    )
 
 
 # ---------------------------------------------------------------- reporting

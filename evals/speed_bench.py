@@ -72,7 +72,7 @@ class Bench:
         self.shape = shape
         self._repeats = repeats
         self._clock = clock
-        self._progress = progress
+        self.progress = progress
         self.weights = sum(p.numel() * p.element_size() for p in built.model.parameters())  # tied ones come once
         self.kept = 0
         self._proved = self._new(0)
@@ -92,12 +92,12 @@ class Bench:
         """Seconds to the first token of each turn, without and with what was read before."""
         runs: list[list[tuple[float, float]]] = []
         for number in range(self._repeats):
-            self._progress(f"first token by turn: {number + 1} of {self._repeats}")
+            self.progress(f"first token by turn: {number + 1} of {self._repeats}")
             fresh, keeping = self.decoder(), self.decoder(PREFIX_BYTES)
             runs.append([])
             for turn, prompt in enumerate(talk, 1):
                 runs[-1].append((self._first(fresh, prompt), self._first(keeping, prompt)))
-                self._progress("  turn {}: {:.2f} s without, {:.2f} s with reuse".format(turn, *runs[-1][-1]))
+                self.progress("  turn {}: {:.2f} s without, {:.2f} s with reuse".format(turn, *runs[-1][-1]))
             self.kept = max(self.kept, keeping.prefixes.size)
         return [(_median(r[turn][0] for r in runs), _median(r[turn][1] for r in runs)) for turn in range(len(talk))]
 
@@ -106,13 +106,13 @@ class Bench:
         kept = [self.decoder(PREFIX_BYTES), self.decoder(PREFIX_BYTES, int8=False)]  # the prompt is read once
         rates: list[tuple[float, ...]] = []
         for number in range(self._repeats):
-            self._progress(f"decoding: {number + 1} of {self._repeats}")
+            self.progress(f"decoding: {number + 1} of {self._repeats}")
             ours, own = (1 / _step(self._times_of_decoder(decoder, prompt, tokens)) for decoder in kept)
             plain = 1 / _step(self._times_of_generate(prompt, tokens))
             rates.append(
                 (ours, own, plain, self._rate_at_once(kept[0], prompt, tokens), bandwidth(self.model.device, self._clock))
             )
-            self._progress(
+            self.progress(
                 "  {:.2f} tokens/s here ({:.2f} unquantised), {:.2f} by generate, {:.2f} in all of {}".format(
                     *rates[-1][:4], AT_ONCE
                 )
@@ -131,7 +131,7 @@ class Bench:
         prompt, written = ids_of(ask, self.shape), len(tokens_of(reply))
         taken: list[tuple[float, ...]] = []
         for number in range(self._repeats):
-            self._progress(f"judging {POINTS} points: {number + 1} of {self._repeats}")
+            self.progress(f"judging {POINTS} points: {number + 1} of {self._repeats}")
             taken.append(
                 (
                     self._seconds(lambda: self.decoder().log_probabilities(everything, _on)),
@@ -140,7 +140,7 @@ class Bench:
                     self._whole(lambda: self._times_of_generate(prompt, min(_JSON_TOKENS, written)), written),
                 )
             )
-            self._progress(
+            self.progress(
                 "  {:.2f} s by choices, {:.2f} s by those of JSON, {:.2f} s by JSON, {:.2f} s by generate's".format(*taken[-1])
             )
         choices, alike, json, plain = (_median(seconds[n] for seconds in taken) for n in range(4))

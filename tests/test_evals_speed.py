@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from transformers import Qwen3ForCausalLM
 
 from evals import core
+from evals.openvino_graph import graph_of
 from evals.random_model import tokenizer_of, write
 from evals.speed_models import POINTS, REPLY, SHAPES, WINDOW, conversation, judging_prompts, tokens_of
 from interviewer.domain.questions import Bank
@@ -16,6 +21,12 @@ from interviewer.engines.transformers_engine import TransformersEngine
 from interviewer.grading.model_prompts import PER_POINT, QUESTIONS
 from interviewer.ports import ChatRequest, Message
 from interviewer.prompting import PromptBook
+from tests.tiny_models import build_tiny_model
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 def test_a_run_reports_every_ratio_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +66,47 @@ def test_eight_bit_weights_and_processor_time(tmp_path: Path) -> None:
     assert tables["At load"]["conversations written in one pass, at most"] == 4
     assert 0 < tables["Memory, MiB"]["eight-bit copies"] < tables["Memory, MiB"]["weights"]
     assert written["stamp"]["clock"] == "processor time"
+
+
+def test_openvinos_graph_is_the_model(tiny: Path) -> None:
+    """What was read stays, masks hide what they say, only what is wanted is told; weights differ by their eight bits."""
+    import openvino
+
+    model = Qwen3ForCausalLM.from_pretrained(tiny, dtype=torch.float32).eval()
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+    request = openvino.Core().compile_model(graph_of(model), "CPU", exact).create_infer_request()
+    tokens = torch.randint(0, 500, (24,), generator=torch.Generator().manual_seed(0)).tolist()
+
+    def run(new: list[int], seen: np.ndarray[Any, Any], start: int, wanted: list[int]) -> torch.Tensor:
+        request.infer(
+            {
+                "tokens": np.array([new]),
+                "mask": seen[None, None],
+                "positions": np.arange(start, start + len(new))[None],
+                "wanted": np.array(wanted),
+                "row": np.zeros(1, np.int32),
+            }
+        )
+        return torch.from_numpy(request.get_output_tensor(0).data.copy())[0]
+
+    with torch.inference_mode():
+        expected = model(input_ids=torch.tensor([tokens])).logits[0]
+    read = run(tokens[:10], np.tri(10, dtype=bool), 0, [3, 9])
+    run([7, 7, 7, 7], np.ones((4, 14), bool), 10, [0])
+    after = run(tokens[10:], np.hstack([np.ones((14, 10), bool), np.zeros((14, 4), bool), np.tri(14, dtype=bool)]), 10, [0, 13])
+    found = torch.cat([read, after])
+    exactly = expected[[3, 9, 10, 23]]
+    assert (found - exactly).pow(2).mean().sqrt() < 0.1 * (exactly - exactly.roll(1, 0)).pow(2).mean().sqrt()
+
+
+def test_openvino_stands_beside_it(tmp_path: Path) -> None:
+    options = ["--shape", "tiny", "--turns", "2", "--tokens", "3", "--repeats", "1", "--openvino", "--out", str(tmp_path)]
+    assert core.main(["speed", *options]) == 0
+    written = json.loads((tmp_path / "results.json").read_text())
+    table = next(table for table in written["tables"] if table["title"].startswith("Beside OpenVINO"))
+    assert [row[0] for row in table["rows"]] == ["a prompt of 768 tokens", "256 tokens behind it", "a reply"]
+    assert all(row[3] == pytest.approx(row[1] / row[2], rel=0.01) for row in table["rows"])
+    assert written["figures"]["writing_vs_openvino"] > 0
 
 
 @pytest.mark.parametrize("option", ["--gate", "--update-baseline"])
