@@ -12,14 +12,14 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from evals.results import Bar, Chart, Result, Section, Table, dataset_hash
 from evals.speed_bench import AT_ONCE, MIB, PREFIX_BYTES, Bench, Decoding, Judging
 from evals.speed_models import POINTS, SHAPES, Shape, build, conversation, ids_of, judging_prompts
-from evals.speed_openvino import BEHIND, READ, OpenVINOModel, beside
+from evals.speed_openvino import BEHIND, READ, SHORT, OpenVINOModel, beside
 from interviewer.config import corpus_dir, prompts_dir
 from interviewer.domain.errors import InterviewerError
 from interviewer.engines.processor import BYTES
@@ -78,16 +78,19 @@ def _with_openvino(result: Result, args: Namespace, bench: Bench, other: OpenVIN
     """The result with one table and its ratios more."""
     tokens = list(islice(cycle(tokens), READ + BEHIND))
     ours, its = beside(lambda: bench.decoder(PREFIX_BYTES), other, tokens, args.repeats, bench.progress)
-    rows = (
-        (f"a prompt of {READ} tokens", ours.read, its.read, ours.read / its.read),
-        (f"{BEHIND} tokens behind it", ours.behind, its.behind, ours.behind / its.behind),
-        ("a reply", ours.written, its.written, ours.written / its.written),
+    what = (
+        ("reading", f"a prompt of {READ} tokens"),
+        ("reading_behind", f"{BEHIND} tokens behind it"),
+        ("writing", f"a reply to {SHORT} tokens"),
+        ("writing_long", f"a reply to {READ + BEHIND} tokens"),
     )
-    names = ("reading", "reading_behind", "writing")
+    rows = tuple(
+        (text, here, there, here / there) for (_, text), here, there in zip(what, astuple(ours), astuple(its), strict=True)
+    )
     beside_it = Table("Beside OpenVINO, tokens/s", ("what", "here", f"OpenVINO {other.version}", "ratio"), rows)
     return replace(
         result,
-        figures={**result.figures, **{f"{name}_vs_openvino": row[-1] for name, row in zip(names, rows, strict=True)}},
+        figures={**result.figures, **{f"{name}_vs_openvino": row[-1] for (name, _), row in zip(what, rows, strict=True)}},
         tables=(*result.tables, beside_it),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from evals.core import Progress
     from interviewer.engines.decoding import CausalDecoder
 
-#: Tokens of the prompt that is read from the start, of what comes behind it, and of a reply. Whole blocks of either engine.
-READ, BEHIND, WRITTEN = 768, 256, 24
+#: Tokens of the prompt that is read from the start, of what comes behind it, and of a short one. Whole blocks of our engine.
+READ, BEHIND, SHORT = 768, 256, 64
+#: Tokens of a reply.
+_WRITTEN = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Tokens a second: of a prompt from the start, of what comes behind one that was read, and of a reply."""
+    """Tokens a second: of a prompt from the start, of what comes behind one that was read, of a reply to a short prompt, and of
+    one to both prompts together."""
 
     read: float
     behind: float
-    written: float
+    short: float
+    long: float
 
 
 class OpenVINOModel:
@@ -85,9 +89,8 @@ def beside(
     for number in range(repeats):
         progress(f"beside OpenVINO: {number + 1} of {repeats}")
         runs.append((_rates_of(ours(), tokens), _openvinos_rates(other, tokens)))
-        progress("  {:.0f} and {:.0f} tokens/s read, {:.0f} and {:.0f} behind, {:.1f} and {:.1f} written".format(
-            *(rate for pair in zip(*((r.read, r.behind, r.written) for r in runs[-1]), strict=True) for rate in pair)
-        ))  # fmt: skip
+        pairs = zip(*map(astuple, runs[-1]), strict=True)
+        progress("  tokens/s: " + ", ".join(f"{here:.1f} against {there:.1f}" for here, there in pairs))
     mine, its = ([run[which] for run in runs] for which in (0, 1))
     return _medians(mine), _medians(its)
 
@@ -96,25 +99,34 @@ def _rates_of(decoder: CausalDecoder, tokens: Sequence[int]) -> Rates:
     from interviewer.engines.sampling import Sampling
 
     greedy = Sampling(temperature=0.0, top_p=1.0, seed=0)
+
+    def write(prompt: Sequence[int]) -> float:
+        return _rate([time.perf_counter() for _ in decoder.generate(prompt, _WRITTEN, greedy, lambda: True)])
+
     read = _seconds(lambda: decoder.read(tokens[:READ]))
     behind = _seconds(lambda: decoder.read(tokens[: READ + BEHIND]))
-    times = [time.perf_counter() for _ in decoder.generate(tokens[: READ + BEHIND], WRITTEN, greedy, lambda: True)]
-    return Rates(READ / read, BEHIND / behind, _rate(times))
+    return Rates(READ / read, BEHIND / behind, write(tokens[:SHORT]), write(tokens[: READ + BEHIND]))
 
 
 def _openvinos_rates(model: OpenVINOModel, tokens: Sequence[int]) -> Rates:
+    def write() -> float:
+        token, times = 0, []
+        for _ in range(_WRITTEN):
+            token = int(model.read([token]).argmax())
+            times.append(time.perf_counter())
+        return _rate(times)
+
+    model.forget()
+    model.read(tokens[:SHORT])
+    short = write()
     model.forget()
     read = _seconds(lambda: model.read(tokens[:READ]))
     behind = _seconds(lambda: model.read(tokens[READ : READ + BEHIND]))
-    token, times = 0, []
-    for _ in range(WRITTEN):
-        token = int(model.read([token]).argmax())
-        times.append(time.perf_counter())
-    return Rates(READ / read, BEHIND / behind, _rate(times))
+    return Rates(READ / read, BEHIND / behind, short, write())
 
 
 def _medians(rates: Sequence[Rates]) -> Rates:
-    return Rates(*(median(values) for values in zip(*((r.read, r.behind, r.written) for r in rates), strict=True)))
+    return Rates(*(median(values) for values in zip(*map(astuple, rates), strict=True)))
 
 
 def _rate(times: Sequence[float]) -> float:

@@ -104,7 +104,12 @@ def test_openvino_stands_beside_it(tmp_path: Path) -> None:
     assert core.main(["speed", *options]) == 0
     written = json.loads((tmp_path / "results.json").read_text())
     table = next(table for table in written["tables"] if table["title"].startswith("Beside OpenVINO"))
-    assert [row[0] for row in table["rows"]] == ["a prompt of 768 tokens", "256 tokens behind it", "a reply"]
+    assert [row[0] for row in table["rows"]] == [
+        "a prompt of 768 tokens",
+        "256 tokens behind it",
+        "a reply to 64 tokens",
+        "a reply to 1024 tokens",
+    ]
     assert all(row[3] == pytest.approx(row[1] / row[2], rel=0.01) for row in table["rows"])
     assert written["figures"]["writing_vs_openvino"] > 0
 
