@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from interviewer.domain.errors import ConfigError
+from interviewer.domain.questions import LANGS, Lang
 from interviewer.settings_file import ENGINE_KINDS as ENGINE_KINDS
 from interviewer.settings_file import EngineKind as EngineKind
 from interviewer.settings_file import Kept, read_kept
@@ -70,6 +71,9 @@ class Settings:
     encoder: str = "builtin"
     #: Speech recogniser for the microphone: a model name or folder; empty for none.
     recogniser: str = ""
+    #: Text-to-speech models that read the interviewer aloud, by language; empty leaves it to the browser's own voices.
+    voice_zh: str = ""
+    voice_en: str = ""
     #: Whether a model that isn't on this machine may be fetched from its hub.
     download: bool = False
     host: str = "127.0.0.1"
@@ -84,8 +88,14 @@ class Settings:
     fixed_by: tuple[str, ...] = field(default=(), metadata=_NOT_ASKED)
     #: Whether the recogniser was set from outside, by INTERVIEWER_RECOGNISER or --recogniser.
     recogniser_fixed: bool = field(default=False, metadata=_NOT_ASKED)
+    #: The languages whose voice was set from outside, by INTERVIEWER_VOICE_ZH, --voice-zh and so on.
+    voices_fixed: tuple[Lang, ...] = field(default=(), metadata=_NOT_ASKED)
     #: What was wrong with settings.json, in a line for people.
     file_problem: str = field(default="", metadata=_NOT_ASKED)
+
+    def voice(self, lang: Lang) -> str:
+        """The text-to-speech model for sentences of `lang`, or empty."""
+        return self.voice_zh if lang == "zh" else self.voice_en
 
     @property
     def shared(self) -> bool:
@@ -164,6 +174,9 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     kept, raw["file_problem"] = read_kept(raw["data"] / "settings.json")
     raw["recogniser_fixed"] = bool(raw.get("recogniser"))
     raw["recogniser"] = raw.get("recogniser") or kept.recogniser
+    raw["voices_fixed"] = tuple(lang for lang in LANGS if raw.get(f"voice_{lang}"))
+    for lang in LANGS:
+        raw[f"voice_{lang}"] = raw.get(f"voice_{lang}") or getattr(kept, f"voice_{lang}")
     if not raw["fixed_by"] and kept.engine != "builtin":
         # All or nothing: a server gets the key that was given with it, never one meant for another.
         raw |= {"engine": kept.engine, "model": kept.model, "base_url": kept.base_url, "api_key": kept.api_key}

@@ -1,4 +1,4 @@
-"""`settings.json` in the data folder: the interviewer and the recogniser chosen on the settings page.
+"""`settings.json` in the data folder: the interviewer, the recogniser and the voices chosen on the settings page.
 
 Readable by its owner only, since it may hold a server's key. Knows the file; what counts more than it is for `config` to say.
 """
@@ -26,17 +26,20 @@ _LONGEST, _LARGEST = 4096, 65536
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the file holds: the choice of an interviewer, all of it or nothing, and of a speech recogniser."""
+    """What the file holds: the choice of an interviewer, all of it or nothing, of a speech recogniser, and of voices."""
 
     engine: EngineKind = "builtin"
     model: str = ""
     base_url: str = ""
     api_key: str = ""
     recogniser: str = ""
+    voice_zh: str = ""
+    voice_en: str = ""
 
     def __repr__(self) -> str:
         key = "***" if self.api_key else ""
-        return f"Kept({self.engine!r}, {self.model!r}, {self.base_url!r}, {key!r}, {self.recogniser!r})"
+        voices = f"{self.recogniser!r}, {self.voice_zh!r}, {self.voice_en!r}"
+        return f"Kept({self.engine!r}, {self.model!r}, {self.base_url!r}, {key!r}, {voices})"
 
 
 def read_kept(path: Path) -> tuple[Kept, str]:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from interviewer.coach import Coach
 from interviewer.config import Settings, prompts_dir, with_choice
 from interviewer.dialogue.speakers import BuiltinSpeaker, ModelSpeaker, Speaker
 from interviewer.dialogue.wording import Wording
 from interviewer.domain.errors import InterviewerError
-from interviewer.domain.questions import Bank
+from interviewer.domain.questions import LANGS, Bank, Lang
 from interviewer.engines import catalogue, load_engine
 from interviewer.engines.catalogue import Suggestion
+from interviewer.engines.download import hub_config
 from interviewer.engines.hardware import cores, detect, free_memory
 from interviewer.engines.locate import find_model
 from interviewer.engines.recorded import RecordingEngine
@@ -41,6 +44,8 @@ from interviewer.storage.reviews import SqlReviews
 from interviewer.voice.catalogue import Suggested, suggest
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
+from interviewer.voice.reading import Reading
+from interviewer.voice.synthesiser import check_speaks, read_config
 
 __all__ = ["EngineState", "EngineStatus", "Parts", "build"]
 
@@ -59,10 +64,14 @@ class Parts:
         one_at_a_time = threading.Lock()
         self.fetching = Fetching(lambda name: self.choose(Kept("transformers", name)), one_at_a_time)
         self.fetching_recogniser = Fetching(self.choose_recogniser, one_at_a_time)
+        self.fetching_voices = {lang: Fetching(partial(self.choose_voice, lang), one_at_a_time) for lang in LANGS}
         self._choosing = threading.Lock()
         self._glossaries: tuple[Bank, Glossary] | None = None
-        self.voice = Dictation(_find_recogniser, self._glossary)
+        self.voice = Dictation(_find_speech_model, self._glossary)
         self.voice.use(settings.recogniser, settings.download)
+        self.reading = Reading(_find_speech_model)
+        for lang in LANGS:
+            self.reading.use(lang, settings.voice(lang), settings.download)
         wording = Wording(prompts)
         self._builtin_speaker = BuiltinSpeaker(wording)
         self._wording = wording
@@ -121,7 +130,8 @@ class Parts:
         """
         with self._choosing:
             before, _ = read_kept(self.settings.settings_file)
-            write_kept(self.settings.settings_file, replace(kept, recogniser=before.recogniser))
+            others = {name: getattr(before, name) for name in ("recogniser", "voice_zh", "voice_en")}
+            write_kept(self.settings.settings_file, replace(kept, **others))
             self.settings = replace(with_choice(self.settings, kept), file_problem="")
             old = self.model
             # What isn't here was asked for and fetched before; loading alone never downloads.
@@ -142,6 +152,29 @@ class Parts:
             self.settings = replace(self.settings, recogniser=name)
             self.voice.use(name)
 
+    def choose_voice(self, lang: Lang, name: str) -> None:
+        """Have sentences of `lang` read by the text-to-speech model of that name or folder, which is here; empty for the
+        browser's own voice; and remember it.
+
+        Raises EngineUnavailable when it isn't here, VoiceError when it is no such model, ConfigError when it can't be kept.
+        """
+        if name:
+            check_speaks(read_config(find_model(name).path, name), name)
+        with self._choosing:
+            before, _ = read_kept(self.settings.settings_file)
+            chosen: dict[str, Any] = {f"voice_{lang}": name}
+            write_kept(self.settings.settings_file, replace(before, **chosen))
+            self.settings = replace(self.settings, **chosen)
+            self.reading.use(lang, name)
+
+    def offer_voice(self, lang: Lang, name: str) -> None:
+        """Ask the hub what fetching the voice `name` would mean, once its configuration says that it is one.
+
+        Raises EngineUnavailable, VoiceError, ConfigError.
+        """
+        check_speaks(hub_config(name), name)
+        self.fetching_voices[lang].ask(name)
+
     def try_server(self, kept: Kept) -> str:
         """The model that answers at the server named. Raises EngineUnavailable saying what is wrong."""
         engine = load_engine(with_choice(self.settings, kept))
@@ -158,10 +191,15 @@ class Parts:
         """Delete all the person's data for good: interviews, banks, documents, index, settings. Raises InterviewerError."""
         self.fetching.forget()
         self.fetching_recogniser.forget()
+        for fetching in self.fetching_voices.values():
+            fetching.forget()
         if not self.settings.fixed_by and self.settings.engine != "builtin":
             self.choose(Kept())
         if not self.settings.recogniser_fixed and self.settings.recogniser:
             self.choose_recogniser("")
+        for lang in LANGS:
+            if lang not in self.settings.voices_fixed and self.settings.voice(lang):
+                self.choose_voice(lang, "")
         everything.erase(self.store)
         remove_data(self.settings)
         self.library.reload()
@@ -176,8 +214,11 @@ class Parts:
         """Free the models and the database."""
         self.fetching.cancel()
         self.fetching_recogniser.cancel()
+        for fetching in self.fetching_voices.values():
+            fetching.cancel()
         self.model.close()
         self.voice.close()
+        self.reading.close()
         self.store.close()
 
     def _glossary(self) -> Glossary:
@@ -217,7 +258,7 @@ class Parts:
         return self._builtin
 
 
-def _find_recogniser(
+def _find_speech_model(
     name: str, *, download: bool, on_progress: Callable[[object], None], cancelled: Callable[[], bool]
 ) -> Path:
     """Speech models are found and fetched like any other."""

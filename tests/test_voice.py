@@ -24,7 +24,7 @@ from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
 from interviewer.voice.recogniser import Recogniser, load_recogniser
 from interviewer.voice.transcript import Transcript, joined_speech, transcript
-from interviewer.voice.worker import WAITING, Hearing, Worker
+from interviewer.voice.worker import WAITING, Job, Worker
 from tests.tiny_whisper import build_tiny_whisper
 
 SAYS = "推理用 k v cash，laura 微调。"
@@ -229,10 +229,11 @@ DONE = Transcript("done", (), Speech(1.0))
 
 
 def test_recordings_wait_their_turn_and_too_many_are_refused() -> None:
-    gate, order, worker = threading.Event(), [], Worker()
+    gate, order = threading.Event(), list[int]()
+    worker: Worker[Transcript] = Worker()
 
-    def work(number: int) -> Callable[[Hearing], Transcript]:
-        def run(_: Hearing) -> Transcript:
+    def work(number: int) -> Callable[[Job[Transcript]], Transcript]:
+        def run(_: Job[Transcript]) -> Transcript:
             assert gate.wait(20)
             order.append(number)
             return DONE
@@ -252,8 +253,8 @@ def test_recordings_wait_their_turn_and_too_many_are_refused() -> None:
 
 def test_a_recording_has_its_time_and_not_more() -> None:
     now = [0.0]
-    hearing = Hearing(lambda: now[0])
-    hearing.begin(10.0)
+    hearing: Job[Transcript] = Job(lambda: now[0])
+    hearing.begin(70.0)
     assert not hearing.should_stop()
     now[0] = 71.0
     assert hearing.should_stop()

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from interviewer.config import Settings
-from interviewer.domain.errors import VOICE_PROBLEMS
+from interviewer.domain.errors import VOICE_PROBLEMS, VoiceError
 from interviewer.domain.questions import LANGS, Bank
 from interviewer.domain.transcript import HeardWord, Setup, Speech
-from interviewer.ui import voice_routes
+from interviewer.ui import voice_routes, waiting
 from interviewer.ui.live import LiveInterviews
 from interviewer.ui.middleware import FetchGuard, HostGuard, RouteGuard
 from interviewer.ui.voice_box import voice_box
@@ -61,7 +61,8 @@ def post(client: TestClient, body: bytes = SPEECH, **headers: str) -> Any:
 def test_a_recording_comes_back_as_a_transcript_and_is_remembered(client: TestClient, parts: FakeParts) -> None:
     parts.voice.use("tiny")
     assert settled(parts.voice) == "ready"
-    assert client.get("/voice/status").json() == {"state": "ready", "name": "tiny", "detail": ""}
+    silent = {lang: {"state": "none", "name": ""} for lang in LANGS}
+    assert client.get("/voice/status").json() == {"state": "ready", "name": "tiny", "detail": "", "reading": silent}
     reply = post(client)
     assert reply.status_code == 200
     told = reply.json()
@@ -100,7 +101,7 @@ def test_without_a_recogniser_the_page_is_told_how_to_get_one(client: TestClient
 
 
 def test_waiting_ends_when_the_page_goes_or_the_model_hangs(parts: FakeParts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_routes, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(waiting, "_LOOK_EVERY", 0.01)
     gate = threading.Event()
 
     class Page:
@@ -122,8 +123,8 @@ def test_waiting_ends_when_the_page_goes_or_the_model_hangs(parts: FakeParts, mo
         page.gone = kind == "stopped"
         if kind == "timeout":
             hearing._until = -1_000.0
-        with pytest.raises(voice_routes.VoiceError) as caught:
-            asyncio.run(voice_routes._result(hearing, page))  # type: ignore[arg-type]
+        with pytest.raises(VoiceError) as caught:
+            asyncio.run(waiting.result_of(hearing, page))  # type: ignore[arg-type]
         assert caught.value.kind == kind
         assert hearing._stopped.is_set()
     gate.set()

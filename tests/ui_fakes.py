@@ -14,7 +14,7 @@ from interviewer.config import Settings
 from interviewer.dialogue.state import EndOfQuestion
 from interviewer.domain.assessment import Assessment, Evidence, GraderInfo, MisconceptionFound, PointAssessment, Status, Verdict
 from interviewer.domain.errors import SessionError
-from interviewer.domain.questions import Bank, KeyPoint, Lang, LocalText, Question
+from interviewer.domain.questions import LANGS, Bank, KeyPoint, Lang, LocalText, Question
 from interviewer.domain.review import Card
 from interviewer.domain.transcript import SessionInfo, Setup, Speaker, Speech, Turn, TurnKind
 from interviewer.fetching import Fetching
@@ -27,6 +27,7 @@ from interviewer.storage.disputes import Dispute
 from interviewer.voice.delivery import measure
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
+from interviewer.voice.reading import Reading
 from interviewer.wiring import EngineStatus
 
 NASTY = '<img src=x onerror="window.owned=1">{{7*7}}${7*7}</textarea></script><b>粗</b>'
@@ -251,7 +252,9 @@ class FakeParts:
         self.coach = FakeCoach()
         self.status = EngineStatus("none")
         self.voice = Dictation(lambda *_, **__: Path(), lambda: Glossary(bank))
+        self.reading = Reading(lambda *_, **__: Path())
         self.fetching = self.fetching_recogniser = Fetching(lambda _: None)
+        self.fetching_voices = {lang: Fetching(lambda _: None) for lang in LANGS}
         self.confidences = FakeConfidences()
         self.disputes = FakeDisputes()
 

@@ -15,7 +15,7 @@ from interviewer.domain.questions import Lang
 
 def settings_from(args: argparse.Namespace) -> Settings:
     """Settings from the environment and this command's options. Raises ConfigError."""
-    names = ("data", "engine", "model", "base_url", "recogniser", "download", "host", "port")
+    names = ("data", "engine", "model", "base_url", "recogniser", "voice_zh", "voice_en", "download", "host", "port")
     return load_settings(**{name: getattr(args, name, None) for name in names})
 
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from interviewer import __version__
 from interviewer.cli.common import print_json, settings_from
 from interviewer.cli.doctor_models import cache_contents, fetch, suggested
-from interviewer.cli.doctor_voice import recogniser
+from interviewer.cli.doctor_voice import recogniser, voices
 from interviewer.config import Settings, corpus_dir, without_password
 from interviewer.domain.errors import InterviewerError
 
@@ -30,9 +30,11 @@ class Check:
 def doctor(args: argparse.Namespace) -> int:
     """Examine and print, after fetching a model where `--download` asks for it; 1 when what was asked for will not work."""
     settings = settings_from(args)
-    if settings.download and settings.recogniser:
-        fetch(settings.recogniser)
-    if settings.download and (settings.model or not settings.recogniser) and settings.engine != "openai":
+    speech = [name for name in (settings.recogniser, settings.voice_zh, settings.voice_en) if name]
+    if settings.download:
+        for name in speech:
+            fetch(name)
+    if settings.download and (settings.model or not speech) and settings.engine != "openai":
         fetch(settings.model)
     checks = examine(settings)
     if args.json:
@@ -60,6 +62,7 @@ def examine(settings: Settings) -> list[Check]:
         "suggested model": suggested,
         "interviewer": _interviewer,
         "recogniser": recogniser,
+        "voices": voices,
     }
     out = []
     for name, part in parts.items():

@@ -1,11 +1,13 @@
-"""The doctor's part on the microphone: which recogniser is named, whether it is here, and which one would suit this machine."""
+"""The doctor's part on speech: which recogniser and voices are named and whether they are here; which recogniser would suit."""
 
 from __future__ import annotations
 
 from interviewer.config import Settings
+from interviewer.domain.questions import LANGS
 from interviewer.engines.hardware import GIB, detect
 from interviewer.engines.locate import find_cached, find_model
 from interviewer.voice.catalogue import Suggested, suggest
+from interviewer.voice.synthesiser import check_speaks, read_config
 
 
 def recogniser(settings: Settings) -> str:
@@ -18,6 +20,19 @@ def recogniser(settings: Settings) -> str:
     if found is None:
         return "none, because none was named; this machine has too little free memory for any (typing needs none)"
     return f"none, because none was named (--recogniser NAME)\n{_explained(found, hardware.device != 'cpu')}"
+
+
+def voices(settings: Settings) -> str:
+    """What reads the interviewer aloud, a line a language. Loads and fetches nothing. Raises EngineUnavailable, VoiceError."""
+    told = []
+    for lang in LANGS:
+        if not (name := settings.voice(lang)):
+            told.append(f"{lang}: the browser's own, because none was named (--voice-{lang} NAME)")
+            continue
+        folder = find_model(name)
+        check_speaks(read_config(folder.path, name), name)
+        told.append(f"{lang}: {folder.name} ({folder.parameters / 1e6:.0f} M weights in {folder.path}), because it was named")
+    return "\n".join(told)
 
 
 def _explained(found: Suggested, accelerator: bool) -> str:

@@ -63,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     _sessions(commands)
     doctor = _command(commands, "doctor", "doctor:doctor", "say what was found on this machine and what will be used, and why")
     _engine_options(doctor)
-    _recogniser_option(doctor)
+    _speech_options(doctor)
     _json_option(doctor)
     return parser
 
@@ -92,8 +92,14 @@ def _engine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--download", action="store_true", default=None, help="fetch the model from its hub if it isn't here")
 
 
-def _recogniser_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recogniser", metavar="NAME", help="speech recogniser for the microphone: a model name or folder")
+def _speech_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("speech")
+    group.add_argument("--recogniser", metavar="NAME", help="speech recogniser for the microphone: a model name or folder")
+    for lang, language in (("zh", "Chinese"), ("en", "English")):
+        group.add_argument(
+            f"--voice-{lang}", metavar="NAME",
+            help=f"text-to-speech model that reads {language} aloud: a model name or folder (default: the browser's voice)",
+        )  # fmt: skip
 
 
 def _serve(commands: _Commands) -> None:
@@ -102,7 +108,7 @@ def _serve(commands: _Commands) -> None:
     parser.add_argument("--port", type=int, help="port (default 7860)")
     parser.add_argument("--no-browser", action="store_true", help="don't open a browser window")
     _engine_options(parser)
-    _recogniser_option(parser)
+    _speech_options(parser)
 
 
 def _chat(commands: _Commands) -> None:

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 #: long, the person stopped it, the model failed.
 VoiceProblem = Literal["none", "unreadable", "too-long", "silent", "busy", "timeout", "stopped", "failed"]
 VOICE_PROBLEMS: tuple[VoiceProblem, ...] = get_args(VoiceProblem)
+#: Why a sentence is not said: one of those, or it holds letters that the voice was never taught.
+SpeechProblem = VoiceProblem | Literal["unsayable"]
 
 
 class InterviewerError(Exception):
@@ -72,8 +74,9 @@ class NothingToLearn(InterviewerError):
 
 
 class VoiceError(InterviewerError):
-    """What was said could not be taken. `kind` names the reason for programs and pages; the message is for logs."""
+    """What was said could not be taken, or a sentence not said. `kind` names the reason for programs and pages; the message is
+    for logs."""
 
-    def __init__(self, kind: VoiceProblem, message: str) -> None:
+    def __init__(self, kind: SpeechProblem, message: str) -> None:
         super().__init__(message)
         self.kind = kind

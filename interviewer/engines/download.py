@@ -7,6 +7,7 @@ away the part of a file that had come when it is stopped, and a file of weights 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -111,6 +112,16 @@ def offer(name: str) -> Offer:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     with _failures_said_clearly(name):
         return _offer(name, _wanted(name), _store(name))
+
+
+def hub_config(name: str) -> dict[str, Any]:
+    """The `config.json` of the model `name`, fetched by itself: it says what kind of model it is. Raises EngineUnavailable."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    with _failures_said_clearly(name):
+        from huggingface_hub import hf_hub_download
+
+        config = json.loads(Path(hf_hub_download(name, "config.json", tqdm_class=_no_bar())).read_text(encoding="utf-8"))
+        return config if isinstance(config, dict) else {}
 
 
 def _store(name: str) -> Path:

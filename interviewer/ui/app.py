@@ -53,6 +53,7 @@ def make_app(parts: Parts, listens_to: str = "127.0.0.1") -> FastAPI:
     from fastapi import FastAPI
 
     from interviewer.ui.page import Page
+    from interviewer.ui.reading_routes import add_reading_routes
     from interviewer.ui.routes import add_routes
     from interviewer.ui.voice_routes import add_voice_routes
 
@@ -60,6 +61,7 @@ def make_app(parts: Parts, listens_to: str = "127.0.0.1") -> FastAPI:
     add_routes(app, parts)
     add_voice_routes(app, parts)
     lives = LiveInterviews(parts.interviews, parts.confidences)
+    add_reading_routes(app, parts, lives)
     for lang in LANGS:
         app = gr.mount_gradio_app(app, Page(parts, lives, words_for(lang)).build(), path=f"/{lang}", **_look())
     app.add_middleware(PageLanguage)

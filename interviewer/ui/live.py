@@ -265,6 +265,12 @@ class LiveInterviews:
             live.act(proceed)
         return live
 
+    def shown(self, session_id: str) -> Snapshot | None:
+        """The newest snapshot of an interview that pages are looking at; None for any other. Starts and reads nothing."""
+        with self._lock:
+            live = self._live.get(session_id)
+        return live.snapshot if live else None
+
     def forget(self, session_id: str) -> None:
         """Stop what is running and drop it from memory."""
         with self._lock:

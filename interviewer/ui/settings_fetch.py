@@ -1,6 +1,6 @@
 """What comes of a choice on the settings page: a sentence; for a model that is not here yet its size, a yes, and its progress.
 
-The interviewer's model and the speech recogniser each have one. Knows downloads, and not what a model is for.
+The interviewer's model, the speech recogniser and the voices each have one. Knows downloads, and not what a model is for.
 """
 
 from __future__ import annotations
@@ -16,12 +16,19 @@ from interviewer.ui.html import render
 from interviewer.ui.room import EVENT, Changes
 from interviewer.ui.words import Words
 
+#: What is fetched; texts and elements are named after it.
+FetchedPart = Literal["model", "recogniser", "voice_zh", "voice_en"]
+
 
 class FetchPanel:
     """The components, and what they do. `check_allowed` raises InterviewerError for who may not download here."""
 
     def __init__(
-        self, part: Literal["model", "recogniser"], fetching: Fetching, words: Words, check_allowed: Callable[[], None]
+        self,
+        part: FetchedPart,
+        fetching: Fetching,
+        words: Words,
+        check_allowed: Callable[[], None],
     ) -> None:
         self._part, self._fetching, self._words, self._check_allowed = part, fetching, words, check_allowed
 

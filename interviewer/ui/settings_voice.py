@@ -1,6 +1,6 @@
 """The settings page's choice of a speech recogniser: a suggested one, another by name or folder, or none; fetched after a yes.
 
-Reading aloud is the browser's own and is set where it is used, under the answer box.
+Voices are `settings_reading`'s.
 """
 
 from __future__ import annotations

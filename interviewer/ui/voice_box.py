@@ -20,7 +20,9 @@ RATES = (0.8, 1, 1.2, 1.5)
 #: Texts that the script sets, besides a problem's.
 _TEXTS = (
     "speak", "finish", "heard_as", "aloud_off", "checking", "loading", "failed_load", "none", "none_small", "none_yet",
-    "insecure", "refused", "no_microphone", "broken", "asking", "recording", "listening", "ending", "hearing", "done", "nobody",
+    "neural_ready", "neural_loading", "neural_failed", "neural_failed_own", "neural_failed_mute", "neural_unsayable_own",
+    "neural_unsayable_mute", "insecure", "refused", "no_microphone", "broken", "asking", "recording", "listening", "ending",
+    "hearing", "done", "nobody",
 )  # fmt: skip
 
 
@@ -31,7 +33,7 @@ def voice_box(words: Words) -> Any:
     return gr.HTML(
         {},
         html_template=render("voice", words, texts=json.dumps(texts), pauses=PAUSES, rates=RATES),
-        js_on_load="\n".join(static(name) for name in ("recorder.js", "aloud.js", "voice.js")),
+        js_on_load="\n".join(static(name) for name in ("recorder.js", "neural.js", "aloud.js", "voice.js")),
         apply_default_css=False,
         elem_id="voice",
     )

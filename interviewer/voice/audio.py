@@ -1,4 +1,5 @@
-"""Recordings as the browser sends them, made ready for a recogniser: samples, where speech is, and pieces to hear one by one.
+"""Sound as the browser sends and plays it: a recording made ready for a recogniser (samples, where speech is, and pieces to
+hear one by one), and a voice's samples as a file.
 
 Knows sound and no words. Nothing here touches a disk.
 """
@@ -51,6 +52,20 @@ def read_wav(data: bytes) -> Samples:
     whole = raw[: len(raw) // (2 * channels) * 2 * channels]  # one that was cut off may end in half a frame
     samples = np.frombuffer(whole, "<i2").astype(np.float32).reshape(-1, channels).mean(axis=1) / 32_768
     return samples if rate == RATE else _resampled(samples, rate)
+
+
+def write_wav(samples: Samples, rate: int) -> bytes:
+    """Samples in [-1, 1] at `rate` a second as a 16-bit WAV of one channel; what is louder is made softer as a whole."""
+    import numpy as np
+
+    peak = max(1.0, float(np.abs(samples).max(initial=0.0)))
+    out = io.BytesIO()
+    with wave.open(out, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        sound.writeframes((samples / peak * 32_767).astype("<i2").tobytes())
+    return out.getvalue()
 
 
 def _resampled(samples: Samples, rate: int) -> Samples:

@@ -11,9 +11,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
 
 from interviewer.domain.errors import InterviewerError, VoiceError
 from interviewer.domain.questions import Lang
@@ -21,30 +19,17 @@ from interviewer.domain.transcript import Speech
 from interviewer.voice.audio import RATE, read_wav
 from interviewer.voice.glossary import Glossary
 from interviewer.voice.recogniser import Recogniser, load_recogniser
+from interviewer.voice.slot import Finds, Slot, VoiceStatus
 from interviewer.voice.transcript import Transcript, joined_speech, transcript
-from interviewer.voice.worker import Hearing, Worker
+from interviewer.voice.worker import Job, Worker
 
 log = logging.getLogger(__name__)
 
 #: Spoken answers that are remembered until they are sent; the oldest go first.
 _KEPT = 256
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceStatus:
-    """How the recogniser is doing. `name` is the model asked for, `detail` a sentence for people."""
-
-    state: Literal["none", "loading", "ready", "failed"]
-    name: str = ""
-    detail: str = ""
-
-
-class Finds(Protocol):
-    """Gives a model's folder, fetching it only if `download`; tells how far that is, and asks whether to go on."""
-
-    def __call__(
-        self, name: str, *, download: bool, on_progress: Callable[[object], None], cancelled: Callable[[], bool]
-    ) -> Path: ...
+#: Seconds a recording may take: some for the model to get going, and so many for each second of sound. A recogniser that suits
+#: the machine needs less than one.
+_BASE, _PER_SECOND = 30.0, 4.0
 
 
 class Dictation:
@@ -53,49 +38,46 @@ class Dictation:
     def __init__(
         self, find: Finds, glossary: Callable[[], Glossary], load: Callable[[Path, str], Recogniser] = load_recogniser
     ) -> None:
-        self._find, self._glossary, self._load = find, glossary, load
+        def prepared(folder: Path, name: str) -> Recogniser:
+            recogniser = load(folder, name)
+            glossary()  # now, so that the first recording doesn't wait for it
+            return recogniser
+
+        self._slot = Slot("recogniser", find, prepared)
+        self._glossary = glossary
+        self._worker: Worker[Transcript] = Worker()
         self._lock = threading.Lock()
-        self._choice = 0  # counts what was asked for, so that a slow load can't overtake a newer wish
-        self._status = VoiceStatus("none")
-        self._recogniser: Recogniser | None = None
-        self._worker = Worker()
         self._spoken: OrderedDict[str, Speech] = OrderedDict()
 
     @property
     def status(self) -> VoiceStatus:
-        return self._status
+        return self._slot.status
 
     def use(self, name: str, download: bool = False) -> None:
         """Load the recogniser `name` (a folder or a hub name) in the background; an empty name switches recognition off, and
         stops a download. The old one is let go at once."""
-        with self._lock:
-            self._choice += 1
-            self._recogniser = None
-            self._status = VoiceStatus("loading", name) if name else VoiceStatus("none")
-            choice = self._choice
-        if name:
-            threading.Thread(target=self._prepare, args=(choice, name, download), name="recogniser-loader", daemon=True).start()
+        self._slot.use(name, download)
 
     def close(self) -> None:
         self.use("")
         self._worker.close()
 
-    def begin(self, wav: bytes, lang: Lang) -> Hearing:
+    def begin(self, wav: bytes, lang: Lang) -> Job[Transcript]:
         """Have a recording recognised. Raises VoiceError: no recogniser is ready, or too many recordings wait.
 
         Everything else that can go wrong comes with the result.
         """
-        recogniser = self._recogniser
+        recogniser = self._slot.model
         if recogniser is None:
             raise VoiceError("none", "no speech recogniser is ready")
 
-        def work(hearing: Hearing) -> Transcript:
+        def work(job: Job[Transcript]) -> Transcript:
             samples = read_wav(wav)
             seconds = len(samples) / RATE
-            hearing.begin(seconds)
+            job.begin(_BASE + _PER_SECOND * seconds)
             glossary = self._glossary()
             try:
-                words = recogniser.hear(samples, lang, glossary.expected, hearing.should_stop)
+                words = recogniser.hear(samples, lang, glossary.expected, job.should_stop)
             except InterviewerError:
                 raise
             except Exception as error:  # of the model's own libraries; what was said is no reason to end the worker
@@ -119,24 +101,3 @@ class Dictation:
         with self._lock:
             known = [self._spoken[name] for name in dict.fromkeys(names) if name in self._spoken]
         return joined_speech(known)
-
-    def _prepare(self, choice: int, name: str, download: bool) -> None:
-        def told(progress: object) -> None:
-            self._settle(choice, VoiceStatus("loading", name, str(progress)))
-
-        try:
-            folder = self._find(name, download=download, on_progress=told, cancelled=lambda: choice != self._choice)
-            recogniser = self._load(folder, name)
-            self._glossary()  # now, so that the first recording doesn't wait for it
-        except InterviewerError as error:
-            self._settle(choice, VoiceStatus("failed", name, str(error)))
-        except Exception as error:
-            log.exception("loading the recogniser %s failed", name)
-            self._settle(choice, VoiceStatus("failed", name, f"{type(error).__name__}: {error}"))
-        else:
-            self._settle(choice, VoiceStatus("ready", name), recogniser)
-
-    def _settle(self, choice: int, status: VoiceStatus, recogniser: Recogniser | None = None) -> None:
-        with self._lock:
-            if choice == self._choice:
-                self._status, self._recogniser = status, recogniser

@@ -1,6 +1,6 @@
-"""One thread that recognises recordings one after the other, each within its time.
+"""One thread that does a speech model's work piece by piece, each within its time: recordings to recognise, sentences to say.
 
-A model call can't be killed: it is asked to stop at every token, and whoever waits is released when even that is overdue.
+A model call can't be killed: it is asked to stop where it can be, and whoever waits is released when even that is overdue.
 Knows nothing of models: it runs what it is given.
 """
 
@@ -11,25 +11,23 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Queue
+from typing import Generic, TypeVar
 
 from interviewer.domain.errors import VoiceError
-from interviewer.voice.transcript import Transcript
 
-#: Recordings that may wait behind the running one; more people than that need another machine.
+#: Pieces that may wait behind the running one; more people than that need another machine.
 WAITING = 4
-#: Seconds a recording may take: some for the model to get going, and so many for each second of sound. A recogniser that suits
-#: the machine needs less than one.
-_BASE, _PER_SECOND = 30.0, 4.0
 #: Seconds after which a call that doesn't stop when told to is given up.
 _GRACE = 20.0
+T = TypeVar("T")
 
 
-class Hearing:
-    """One recording on its way. `future` has its transcript or a VoiceError."""
+class Job(Generic[T]):
+    """One piece of work on its way. `future` has its result or a VoiceError."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.future: Future[Transcript] = Future()
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, grace: float = _GRACE) -> None:
+        self.future: Future[T] = Future()
+        self._clock, self._grace = clock, grace
         self._stopped = threading.Event()
         self._until = float("inf")
 
@@ -38,8 +36,8 @@ class Hearing:
         self._stopped.set()
 
     def begin(self, seconds: float) -> None:
-        """Its turn has come; the clock runs, for a recording that is `seconds` long."""
-        self._until = self._clock() + _BASE + _PER_SECOND * seconds
+        """Its turn has come; the clock runs, and it has so many seconds."""
+        self._until = self._clock() + seconds
 
     def should_stop(self) -> bool:
         return self._stopped.is_set() or self._clock() > self._until
@@ -47,39 +45,36 @@ class Hearing:
     @property
     def given_up(self) -> bool:
         """Whether the model didn't even stop when it was told to."""
-        return self._clock() > self._until + _GRACE
+        return self._clock() > self._until + self._grace
 
     def why_stopped(self) -> VoiceError:
         if self._stopped.is_set():
-            return VoiceError("stopped", "recognition was stopped")
-        return VoiceError("timeout", "recognition took too long")
+            return VoiceError("stopped", "it was stopped")
+        return VoiceError("timeout", "it took too long")
 
 
-Work = Callable[[Hearing], Transcript]
+class Worker(Generic[T]):
+    """Starts its thread, called `name`, with the first piece. `grace`: seconds a call has to stop once its time is over."""
 
-
-class Worker:
-    """Starts its thread with the first recording."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._waiting: Queue[tuple[Hearing, Work] | None] = Queue()
+    def __init__(self, name: str = "recogniser", clock: Callable[[], float] = time.monotonic, grace: float = _GRACE) -> None:
+        self._name, self._clock, self._grace = name, clock, grace
+        self._waiting: Queue[tuple[Job[T], Callable[[Job[T]], T]] | None] = Queue()
         self._lock = threading.Lock()
         self._pending = 0
         self._thread: threading.Thread | None = None
 
-    def submit(self, work: Work) -> Hearing:
+    def submit(self, work: Callable[[Job[T]], T]) -> Job[T]:
         """Queue it. Raises VoiceError when too many are waiting."""
-        hearing = Hearing(self._clock)
+        job: Job[T] = Job(self._clock, self._grace)
         with self._lock:
             if self._pending > WAITING:
-                raise VoiceError("busy", "too many recordings are waiting")
+                raise VoiceError("busy", f"too many are waiting for the {self._name}")
             self._pending += 1
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="recogniser", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
-        self._waiting.put((hearing, work))
-        return hearing
+        self._waiting.put((job, work))
+        return job
 
     def close(self) -> None:
         """End the thread after what it is doing."""
@@ -87,14 +82,16 @@ class Worker:
 
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
-            hearing, work = item
+            job, work = item
             try:
-                result = work(hearing)
+                if job.should_stop():  # nobody waits for it any more
+                    raise job.why_stopped()
+                result = work(job)
             except Exception as error:
                 stopped = isinstance(error, VoiceError) and error.kind == "stopped"
-                hearing.future.set_exception(hearing.why_stopped() if stopped else error)
+                job.future.set_exception(job.why_stopped() if stopped else error)
             else:
-                hearing.future.set_result(result)
+                job.future.set_result(result)
             finally:
                 with self._lock:
                     self._pending -= 1

@@ -1,37 +1,59 @@
-// Reads the interviewer's words aloud, a sentence at a time as they stream, with a voice of this machine: voices that aren't
-// `localService` may send the text to their maker, so they are never offered.
+// Reads the interviewer's words aloud, a sentence at a time as they stream: with the neural voice, if one is chosen and ready, or
+// with a voice of this machine. Voices that aren't `localService` may send the text to their maker, so they are never offered.
 const sentences = (text, whole) => {
   const found = text.match(/[^。！？!?；;\n]*?(?:[。！？!?；;\n]+|\.(?=\s))["”’)）』」]*/g) || [];
   const rest = text.slice(found.join("").length);
   return whole && rest ? [...found, rest] : found;
 };
 
-const aloud = (settings, changed) => {
+// `neuralReady(lang)`: whether the server has one; `gaveUp(problem, own)` is told why it doesn't speak, and whether the browser has
+// a voice of its own to go on with.
+const aloud = (settings, changed, neuralReady, gaveUp) => {
   const synthesis = window.speechSynthesis;
   let session = null;
   let said = []; // of each of the interviewer's turns, what has been passed on
   let waiting = 0;
+  let turn = 0; // counts the stops: what ends later than that is no news
   const voices = (lang) =>
     synthesis ? synthesis.getVoices().filter((voice) => voice.localService && voice.lang.toLowerCase().startsWith(lang)) : [];
-  const voice = (lang) => voices(lang).find((one) => one.voiceURI === settings.voices[lang]);
+  // Where the neural voice is chosen and can't be had, any of the browser's.
+  const voice = (lang) => voices(lang).find((one) => settings.voices[lang] === NEURAL || one.voiceURI === settings.voices[lang]);
+
+  const utter = (text, lang) =>
+    new Promise((done) => {
+      const own = voice(lang);
+      if (!own) return done();
+      const sentence = new SpeechSynthesisUtterance(text);
+      sentence.voice = own;
+      sentence.lang = own.lang;
+      sentence.rate = settings.rate;
+      sentence.onend = sentence.onerror = done;
+      synthesis.speak(sentence);
+    });
+  let warned = {};
+  const neural = neuralVoice(settings, utter, (problem, lang = session && session.lang) => {
+    const kind = problem === "unsayable" ? problem : "failed";
+    if (!warned[kind]) gaveUp(kind, Boolean(voice(lang)));
+    warned[kind] = true;
+  });
+  const byNeural = (lang) => settings.voices[lang] === NEURAL && neuralReady(lang) && !neural.broken();
 
   const speak = (text, lang) => {
-    const sentence = new SpeechSynthesisUtterance(text);
-    sentence.voice = voice(lang);
-    sentence.lang = sentence.voice.lang;
-    sentence.rate = settings.rate;
+    const mine = turn;
     waiting += 1;
-    let counted = true;
-    sentence.onend = sentence.onerror = () => {
-      if (counted && waiting) waiting -= 1;
-      counted = false;
+    const over = () => {
+      if (mine !== turn) return;
+      waiting -= 1;
       changed();
     };
-    synthesis.speak(sentence);
+    if (byNeural(lang)) neural.say(text, lang, session.id, over);
+    else utter(text, lang).then(over);
   };
 
   const stop = () => {
+    turn += 1;
     waiting = 0;
+    neural.stop();
     if (synthesis) synthesis.cancel();
     changed();
   };
@@ -40,14 +62,21 @@ const aloud = (settings, changed) => {
     voices,
     stop,
     speaking: () => waiting > 0,
+    // Another voice was chosen, or the server has another: it gets a fresh chance.
+    anew: () => {
+      stop();
+      neural.mend();
+      warned = {};
+    },
     // What the room shows now. `fresh`: the interview began on this page, so its first words are news as well.
     follow: (now, fresh) => {
       const turns = now.rows.filter((row) => row.who === "interviewer" && !row.typing);
-      if (now.session !== session) {
+      if (!session || now.session !== session.id) {
         stop();
-        session = now.session;
+        session = { id: now.session, lang: now.lang };
         said = fresh ? [] : turns.map((turn) => turn.text);
       }
+      const audible = byNeural(now.lang) || voice(now.lang);
       turns.forEach((turn, place) => {
         const before = said[place] || "";
         if (before && !turn.text.startsWith(before)) {
@@ -56,7 +85,9 @@ const aloud = (settings, changed) => {
         }
         const news = sentences(turn.text.slice(before.length), !turn.open);
         said[place] = before + news.join("");
-        if (voice(now.lang)) news.map((text) => text.trim()).filter(Boolean).forEach((text) => speak(text, now.lang));
+        if (!audible) return;
+        const pieces = news.flatMap(inPieces).map((text) => text.trim());
+        pieces.filter((text) => /[\p{L}\p{N}]/u.test(text)).forEach((text) => speak(text, now.lang));
       });
       changed();
     },

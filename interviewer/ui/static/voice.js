@@ -1,5 +1,5 @@
 // The voice bar under the answer box: microphone, hands-free listening, what to check in the transcript, reading aloud. Runs
-// inside Gradio's HTML component (`element`), after recorder.js and aloud.js. Texts are set as text, never as markup.
+// inside Gradio's HTML component (`element`), after recorder.js, neural.js and aloud.js. Texts are set as text, never as markup.
 if (window.interviewer.voice) window.interviewer.voice.close();
 const bar = element.firstElementChild;
 const texts = JSON.parse(bar.dataset.texts);
@@ -219,10 +219,16 @@ on(hush, "click", () => reader.stop());
 const listenIfDue = () => {
   if (due && settings.handsFree && phase === "idle" && able() && !reader.speaking() && mic.checkVisibility()) begin(true);
 };
-const reader = aloud(settings, () => {
-  hush.hidden = !reader || !reader.speaking();
-  setTimeout(listenIfDue, 300);
-});
+const neuralVoiceOf = (lang) => (ears.reading && ears.reading[lang]) || { state: "none" };
+const reader = aloud(
+  settings,
+  () => {
+    hush.hidden = !reader || !reader.speaking();
+    setTimeout(listenIfDue, 300);
+  },
+  (lang) => neuralVoiceOf(lang).state === "ready",
+  (kind, own) => show(texts[`neural_${kind}_${own ? "own" : "mute"}`])
+);
 let fresh = false; // the interview was begun on this page
 on(document, "click", (event) => {
   if (event.target.closest && event.target.closest("#start")) fresh = true;
@@ -251,12 +257,16 @@ const [handsFree, pause, rate, voice] = ["hands-free", "pause", "rate", "aloud"]
 handsFree.checked = settings.handsFree;
 pause.value = String(settings.pause);
 rate.value = String(settings.rate);
+const spokenLang = () => (room ? room.lang : document.documentElement.lang.slice(0, 2));
 const voiceList = () => {
-  const lang = room ? room.lang : document.documentElement.lang.slice(0, 2);
-  const local = reader.voices(lang);
-  const choices = [["", texts.aloud_off], ...local.map((one) => [one.voiceURI, one.name])];
-  voice.replaceChildren(...choices.map(([value, name]) => new Option(name, value, false, value === (settings.voices[lang] || ""))));
-  find("no-voice").hidden = local.length > 0;
+  const lang = spokenLang();
+  const local = reader.voices(lang).map((one) => [one.voiceURI, one.name]);
+  const { state, name } = neuralVoiceOf(lang);
+  const choices = [["", texts.aloud_off], ...(state === "none" ? [] : [[NEURAL, fill(texts[`neural_${state}`], { name })]]), ...local];
+  const kept = settings.voices[lang] || "";
+  const chosen = kept === NEURAL && state === "none" && local.length ? local[0][0] : kept; // there is none any more
+  voice.replaceChildren(...choices.map(([value, name]) => new Option(name, value, false, value === chosen)));
+  find("no-voice").hidden = choices.length > 1;
 };
 const change = (control, name, value) => on(control, "change", () => {
   settings[name] = value();
@@ -268,17 +278,18 @@ const change = (control, name, value) => on(control, "change", () => {
 change(handsFree, "handsFree", () => handsFree.checked);
 change(pause, "pause", () => Number(pause.value));
 change(rate, "rate", () => Number(rate.value));
-change(voice, "voices", () => ({ ...settings.voices, [room ? room.lang : "en"]: voice.value }));
-on(voice, "change", () => reader.stop());
+change(voice, "voices", () => ({ ...settings.voices, [spokenLang()]: voice.value }));
+on(voice, "change", () => reader.anew());
 if (window.speechSynthesis && speechSynthesis.addEventListener) on(speechSynthesis, "voiceschanged", voiceList);
 voiceList();
 
-// ---- the server's recogniser
+// ---- the server's recogniser and voices
 
 let next = 0; // the timer of the next look
 const ask = async () => {
   clearTimeout(next);
   const last = `${ears.state} ${ears.name}`;
+  const lastVoices = JSON.stringify(ears.reading);
   try {
     ears = await (await fetch("/voice/status", { signal: gone.signal })).json();
   } catch {
@@ -286,9 +297,14 @@ const ask = async () => {
     ears = { state: "" };
   }
   if (phase === "idle" && (last !== `${ears.state} ${ears.name}` || ears.state === "loading")) draw(news());
+  if (lastVoices !== JSON.stringify(ears.reading)) {
+    reader.anew();
+    voiceList();
+  }
   clearTimeout(next); // another look may have begun meanwhile
   if (ears.state === "ready") listenIfDue();
-  else next = setTimeout(() => gone.signal.aborted || ask(), ears.state === "loading" ? 1500 : 20000);
+  const loading = [ears, neuralVoiceOf("zh"), neuralVoiceOf("en")].some((one) => one.state === "loading");
+  if (ears.state !== "ready" || loading) next = setTimeout(() => gone.signal.aborted || ask(), loading ? 1500 : 20000);
 };
 
 window.interviewer.voice = {
@@ -297,8 +313,14 @@ window.interviewer.voice = {
   restore: (names) => {
     spoken = [...names.split(",").filter(Boolean), ...spoken];
   },
-  // The settings page has another recogniser, or none.
+  // The settings page has another recogniser or voice, or none.
   look: ask,
+  // The neural voice was chosen there for that language.
+  readByNeural: (lang) => {
+    settings.voices = { ...settings.voices, [lang]: NEURAL };
+    keep();
+    voiceList();
+  },
   close: () => {
     if (phase !== "idle") cancel("");
     reader.stop();
