@@ -6,13 +6,14 @@ const sentences = (text, whole) => {
   return whole && rest ? [...found, rest] : found;
 };
 
-// `neuralReady(lang)`: whether the server has one; `gaveUp(problem, own)` is told why it doesn't speak, and whether the browser has
+// `neuralReady(lang)`: whether the server has one, undefined while that isn't known; `gaveUp(problem, own)` is told why it doesn't speak, and whether the browser has
 // a voice of its own to go on with.
 const aloud = (settings, changed, neuralReady, gaveUp) => {
   const synthesis = window.speechSynthesis;
   let session = null;
   let said = []; // of each of the interviewer's turns, what has been passed on
   let waiting = 0;
+  let own = 0; // of those, what the browser's voice has to say
   let turn = 0; // counts the stops: what ends later than that is no news
   const voices = (lang) =>
     synthesis ? synthesis.getVoices().filter((voice) => voice.localService && voice.lang.toLowerCase().startsWith(lang)) : [];
@@ -36,23 +37,28 @@ const aloud = (settings, changed, neuralReady, gaveUp) => {
     if (!warned[kind]) gaveUp(kind, Boolean(voice(lang)));
     warned[kind] = true;
   });
-  const byNeural = (lang) => settings.voices[lang] === NEURAL && neuralReady(lang) && !neural.broken();
+  // It doesn't talk into what the browser's voice is saying.
+  const byNeural = (lang) => settings.voices[lang] === NEURAL && neuralReady(lang) && !neural.broken() && !own;
+  const unknown = (lang) => settings.voices[lang] === NEURAL && neuralReady(lang) === undefined;
 
   const speak = (text, lang) => {
     const mine = turn;
+    const browsers = !byNeural(lang);
     waiting += 1;
+    own += browsers;
     const over = () => {
       if (mine !== turn) return;
       waiting -= 1;
+      own -= browsers;
       changed();
     };
-    if (byNeural(lang)) neural.say(text, lang, session.id, over);
-    else utter(text, lang).then(over);
+    if (browsers) utter(text, lang).then(over);
+    else neural.say(text, lang, session.id, over);
   };
 
   const stop = () => {
     turn += 1;
-    waiting = 0;
+    waiting = own = 0;
     neural.stop();
     if (synthesis) synthesis.cancel();
     changed();
@@ -64,7 +70,6 @@ const aloud = (settings, changed, neuralReady, gaveUp) => {
     speaking: () => waiting > 0,
     // Another voice was chosen, or the server has another: it gets a fresh chance.
     anew: () => {
-      stop();
       neural.mend();
       warned = {};
     },
@@ -76,6 +81,7 @@ const aloud = (settings, changed, neuralReady, gaveUp) => {
         session = { id: now.session, lang: now.lang };
         said = fresh ? [] : turns.map((turn) => turn.text);
       }
+      if (unknown(now.lang)) return; // nothing is passed over before that is known
       const audible = byNeural(now.lang) || voice(now.lang);
       turns.forEach((turn, place) => {
         const before = said[place] || "";

@@ -226,13 +226,9 @@ const reader = aloud(
     hush.hidden = !reader || !reader.speaking();
     setTimeout(listenIfDue, 300);
   },
-  (lang) => neuralVoiceOf(lang).state === "ready",
+  (lang) => ears.reading && neuralVoiceOf(lang).state === "ready",
   (kind, own) => show(texts[`neural_${kind}_${own ? "own" : "mute"}`])
 );
-let fresh = false; // the interview was begun on this page
-on(document, "click", (event) => {
-  if (event.target.closest && event.target.closest("#start")) fresh = true;
-});
 on(window, "interviewer:room", ({ detail: now }) => {
   const before = room;
   room = now;
@@ -243,8 +239,8 @@ on(window, "interviewer:room", ({ detail: now }) => {
     if (phase !== "idle") cancel("");
     list([]);
   }
-  reader.follow(now, fresh);
-  fresh = fresh && !now.rows.length;
+  reader.follow(now, window.interviewer.begun);
+  window.interviewer.begun = window.interviewer.begun && !now.rows.length;
   const spokeNow = before && before.session === now.session ? before.busy && !now.busy : !now.busy && now.turns > 0;
   if (now.busy || now.finished) due = false;
   else if (spokeNow) due = true;
@@ -279,7 +275,10 @@ change(handsFree, "handsFree", () => handsFree.checked);
 change(pause, "pause", () => Number(pause.value));
 change(rate, "rate", () => Number(rate.value));
 change(voice, "voices", () => ({ ...settings.voices, [spokenLang()]: voice.value }));
-on(voice, "change", () => reader.anew());
+on(voice, "change", () => {
+  reader.stop();
+  reader.anew();
+});
 if (window.speechSynthesis && speechSynthesis.addEventListener) on(speechSynthesis, "voiceschanged", voiceList);
 voiceList();
 
@@ -294,12 +293,13 @@ const ask = async () => {
     ears = await (await fetch("/voice/status", { signal: gone.signal })).json();
   } catch {
     if (gone.signal.aborted) return;
-    ears = { state: "" };
+    ears = { state: "", reading: {} };
   }
   if (phase === "idle" && (last !== `${ears.state} ${ears.name}` || ears.state === "loading")) draw(news());
   if (lastVoices !== JSON.stringify(ears.reading)) {
     reader.anew();
     voiceList();
+    if (room) reader.follow(room, false); // what had to wait for this
   }
   clearTimeout(next); // another look may have begun meanwhile
   if (ears.state === "ready") listenIfDue();
