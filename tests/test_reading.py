@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interviewer.config import load_settings
-from interviewer.domain.errors import VoiceError
+from interviewer.cli import doctor_voice
+from interviewer.config import Settings, load_settings
+from interviewer.domain.errors import EngineUnavailable, VoiceError
 from interviewer.domain.questions import LANGS, Lang
 from interviewer.voice import vits
 from interviewer.voice.audio import write_wav
@@ -146,6 +147,16 @@ def test_settings_name_a_voice_for_each_language(tmp_path: Path) -> None:
     assert {lang: named.voice(lang) for lang in LANGS} == {"zh": "other/voice", "en": "some/voice"}
     assert set(named.voices_fixed) == {"zh", "en"}
     assert load_settings({**env, "INTERVIEWER_VOICE_EN": "some/voice"}).voices_fixed == ("en",)
+
+
+def test_the_doctor_says_who_reads_and_what_will_not_work(voices: dict[Lang, Path], tmp_path: Path) -> None:
+    told = doctor_voice.voices(Settings(tmp_path, voice_en=str(voices["en"]))).split("\n")
+    assert told[0].startswith("zh: the browser's own, because none was named (--voice-zh NAME)")
+    assert told[1].startswith(f"en: {voices['en'].name} (")
+    with pytest.raises(EngineUnavailable, match="there is no folder"):
+        doctor_voice.voices(Settings(tmp_path, voice_zh="/nowhere"))
+    with pytest.raises(VoiceError, match="no text-to-speech model"):
+        doctor_voice.voices(Settings(tmp_path, voice_zh=str(build_tiny_model(tmp_path / "text"))))
 
 
 # ---------------------------------------------------------------- numbers
