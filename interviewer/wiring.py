@@ -58,7 +58,7 @@ class Parts:
         self.model = ModelSlot(settings)
         one_at_a_time = threading.Lock()
         self.fetching = Fetching(lambda name: self.choose(Kept("transformers", name)), one_at_a_time)
-        self.fetching_recogniser = Fetching(self.choose_recogniser, one_at_a_time)
+        self.fetching_recogniser = Fetching(self.choose_recogniser, one_at_a_time, kind="speech")
         self._choosing = threading.Lock()
         self._glossaries: tuple[Bank, Glossary] | None = None
         self.voice = Dictation(_find_recogniser, self._glossary)
@@ -77,6 +77,7 @@ class Parts:
             store,
             reviews=reviews,
             confidences=self.confidences.of_session,
+            disputes=self.disputes.of_session,
         )
 
     @property
@@ -221,7 +222,7 @@ def _find_recogniser(
     name: str, *, download: bool, on_progress: Callable[[object], None], cancelled: Callable[[], bool]
 ) -> Path:
     """Speech models are found and fetched like any other."""
-    return find_model(name, allow_download=download, on_progress=on_progress, cancelled=cancelled).path
+    return find_model(name, allow_download=download, on_progress=on_progress, cancelled=cancelled, kind="speech").path
 
 
 def build(settings: Settings) -> Parts:

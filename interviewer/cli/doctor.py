@@ -31,7 +31,7 @@ def doctor(args: argparse.Namespace) -> int:
     """Examine and print, after fetching a model where `--download` asks for it; 1 when what was asked for will not work."""
     settings = settings_from(args)
     if settings.download and settings.recogniser:
-        fetch(settings.recogniser)
+        fetch(settings.recogniser, "speech")
     if settings.download and (settings.model or not settings.recogniser) and settings.engine != "openai":
         fetch(settings.model)
     checks = examine(settings)
