@@ -13,6 +13,7 @@ from typing import Literal
 
 from interviewer.domain.errors import ConfigError, InterviewerError
 from interviewer.engines.download import DownloadCancelled, Offer, Progress, download_model, offer
+from interviewer.engines.kinds import Kind
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,13 @@ class Fetch:
 
 
 class Fetching:
-    """Thread-safe. `use` gets the model's name once it is all there.
+    """Thread-safe. `use` gets the model's name once it is all there; one that isn't of the `kind` is never fetched.
 
     Those that share a `turn` download one after the other: two at once would each count on the same free disk.
     """
 
-    def __init__(self, use: Callable[[str], None], turn: threading.Lock | None = None) -> None:
-        self._use = use
+    def __init__(self, use: Callable[[str], None], turn: threading.Lock | None = None, kind: Kind = "text") -> None:
+        self._use, self._kind = use, kind
         self._turn = turn or threading.Lock()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -43,9 +44,12 @@ class Fetching:
         self.now = Fetch()
 
     def ask(self, name: str) -> Offer:
-        """What fetching `name` would mean; the hub is asked for its list of files. Raises EngineUnavailable, ConfigError."""
+        """What fetching `name` would mean; the hub is asked for its list of files, and what kind of model it is.
+
+        Raises EngineUnavailable, also for a model of another kind; ConfigError.
+        """
         self._idle_or_error()
-        found = offer(name)
+        found = offer(name, self._kind)
         with self._lock:
             self._idle_or_error()
             self.now = Fetch("offered", name, found)
@@ -104,7 +108,7 @@ class Fetching:
             self.now = Fetch("running", name, self.now.offer, progress)
 
         try:
-            download_model(name, told, stop.is_set)
+            download_model(name, told, stop.is_set, self._kind)
             if stop.is_set():
                 raise DownloadCancelled(f"the download of {name} was stopped")
             self._use(name)

@@ -7,10 +7,11 @@ Each of them is looked up here, because the parts themselves know nothing of one
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from interviewer.dialogue.planned import as_planned
+from interviewer.domain.disputes import Dispute
 from interviewer.domain.questions import Bank, Lang, Passage
 from interviewer.ports import Retriever, Store
 from interviewer.report import Report, StudyPoint, build_report
@@ -26,7 +27,8 @@ NEARNESS: dict[Lang, float] = {"zh": 0.35, "en": 0.5}
 
 
 class Reports:
-    """Makes the reports of one installation. `confidences` gives percent by question id for a session's id."""
+    """Makes the reports of one installation. For a session's id `confidences` gives percent by question id, and `disputes` what
+    was filed against the bank from it, oldest first."""
 
     def __init__(
         self,
@@ -34,8 +36,10 @@ class Reports:
         bank: Callable[[], Bank],
         retriever: Callable[[], Retriever],
         confidences: Callable[[str], Mapping[str, int]],
+        disputes: Callable[[str], Sequence[Dispute]] = lambda _: (),
     ) -> None:
-        self._store, self._bank, self._retriever, self._confidences = store, bank, retriever, confidences
+        self._store, self._bank, self._retriever = store, bank, retriever
+        self._confidences, self._disputes = confidences, disputes
 
     def report(self, session_id: str) -> Report:
         """The report as of now. Raises SessionError."""
@@ -44,7 +48,8 @@ class Reports:
         measured = {question_id: measure(stored.turns, question_id) for question_id in asked}
         deliveries = {question_id: delivery for question_id, delivery in measured.items() if delivery}
         bank = as_planned(self._bank(), stored.info.setup.plan)
-        return build_report(stored, bank, deliveries, self._confidences(session_id), dict(self._store.history(session_id)))
+        history = dict(self._store.history(session_id))
+        return build_report(stored, bank, deliveries, self._confidences(session_id), history, self._disputes(session_id))
 
     def full_report(self, session_id: str) -> Report:
         """The report with passages on what to study next, which takes a search for each point. Raises SessionError."""

@@ -21,6 +21,7 @@ from interviewer.dialogue.speakers import Utterance
 from interviewer.dialogue.state import EndOfQuestion, Result, Thread, advance, heard_points, replay
 from interviewer.dialogue.wording import BUILTIN, Scene
 from interviewer.domain.assessment import Assessment
+from interviewer.domain.disputes import Dispute
 from interviewer.domain.errors import SessionError
 from interviewer.domain.practice import Hinted, Retry, hinted, retries, rungs
 from interviewer.domain.questions import Bank, Hit, Lang, LocalText, Question
@@ -77,7 +78,7 @@ class QuestionClosed:
     question_id: str
     assessment: Assessment | None
     why: EndOfQuestion
-    #: What its hints cost, and further answers to it: in practice, and not in the update that closes it.
+    #: What its hints cost, and further answers to it: not in the update that closes it.
     hinted: Hinted | None = None
     retries: tuple[Retry, ...] = ()
 
@@ -176,12 +177,9 @@ class Interview:
     def _closed(self, result: Result) -> QuestionClosed:
         if not self._shows_grades:
             return QuestionClosed(result.question_id, None, result.why)
-        assessment = self._newest(result.question_id)
-        if self.setup.mode != "practice":
-            return QuestionClosed(result.question_id, assessment, result.why)
         said = [turn for turn in self._turns if turn.question_id == result.question_id]
         return QuestionClosed(
-            result.question_id, assessment, result.why,
+            result.question_id, self._newest(result.question_id), result.why,
             hinted(result.question_id, said, self._assessments), retries(result.question_id, said, self._assessments),
         )  # fmt: skip
 
@@ -245,11 +243,11 @@ class Interview:
         return self._take(kind, "")
 
     def retry(self, question_id: str, text: str, speech: Speech | None = None) -> Iterator[Update]:
-        """A further answer to a question that is over, in practice, also when the interview is. It is judged apart: the first
-        answer stays the one that counts, and the running question waits. Raises SessionError where that can't be."""
+        """A further answer to a question that is over, also when the interview is; in a real one only then. It is judged apart:
+        the first answer stays the one that counts, and the running question waits. Raises SessionError where that can't be."""
         text = _kept(text)
         with self._exclusive():
-            if self.setup.mode != "practice" or question_id not in {result.question_id for result in self._state.results}:
+            if not self._shows_grades or question_id not in {result.question_id for result in self._state.results}:
                 raise SessionError("this question can't be answered again")
             self._grade_if_owed()
             turn = Turn(self._next_number(), Speaker.CANDIDATE, TurnKind.RETRY, text, self._clock(), question_id, speech=speech)
@@ -304,7 +302,7 @@ class Interview:
             return
         about = {entry.question_id: entry.point_id for entry in self.setup.plan}
         for closed in self.closed:
-            own = [turn for turn in self._turns if turn.question_id == closed.question_id]
+            own = [t for t in self._turns if t.question_id == closed.question_id and t.kind is not TurnKind.RETRY]
             if closed.assessment is None or not own:
                 continue
             ratings = ratings_of(closed.assessment, own, about.get(closed.question_id))
@@ -422,11 +420,12 @@ class Interviews:
         clock: Clock = lambda: datetime.now(UTC),
         confidences: Callable[[str], Mapping[str, int]] = lambda _: {},
         reviews: Reviews | None = None,
+        disputes: Callable[[str], Sequence[Dispute]] = lambda _: (),
     ) -> None:
-        """`confidences` gives how sure a session's candidate was, in percent by question id; `reviews` takes in what
-        interviews show of each key point."""
+        """`confidences` gives how sure a session's candidate was, in percent by question id, `disputes` what was filed against
+        the bank from it, oldest first; `reviews` takes in what interviews show of each key point."""
         self._cast, self._store, self._clock, self._reviews = cast, store, clock, reviews
-        self._reports = Reports(store, cast.bank, cast.retriever, confidences)
+        self._reports = Reports(store, cast.bank, cast.retriever, confidences, disputes)
         self._live: dict[str, Interview] = {}
         self._lock = threading.Lock()
 

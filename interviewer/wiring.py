@@ -23,6 +23,7 @@ from interviewer.engines import catalogue, load_engine
 from interviewer.engines.catalogue import Suggestion
 from interviewer.engines.download import hub_config
 from interviewer.engines.hardware import cores, detect, free_memory
+from interviewer.engines.kinds import Kind
 from interviewer.engines.locate import find_model
 from interviewer.engines.recorded import RecordingEngine
 from interviewer.fetching import Fetching
@@ -63,13 +64,13 @@ class Parts:
         self.model = ModelSlot(settings)
         one_at_a_time = threading.Lock()
         self.fetching = Fetching(lambda name: self.choose(Kept("transformers", name)), one_at_a_time)
-        self.fetching_recogniser = Fetching(self.choose_recogniser, one_at_a_time)
-        self.fetching_voices = {lang: Fetching(partial(self.choose_voice, lang), one_at_a_time) for lang in LANGS}
+        self.fetching_recogniser = Fetching(self.choose_recogniser, one_at_a_time, kind="speech")
+        self.fetching_voices = {lang: Fetching(partial(self.choose_voice, lang), one_at_a_time, kind="voice") for lang in LANGS}
         self._choosing = threading.Lock()
         self._glossaries: tuple[Bank, Glossary] | None = None
-        self.voice = Dictation(_find_speech_model, self._glossary)
+        self.voice = Dictation(partial(_find_model, "speech"), self._glossary)
         self.voice.use(settings.recogniser, settings.download)
-        self.reading = Reading(_find_speech_model)
+        self.reading = Reading(partial(_find_model, "voice"))
         for lang in LANGS:
             self.reading.use(lang, settings.voice(lang), settings.download)
         wording = Wording(prompts)
@@ -86,6 +87,7 @@ class Parts:
             store,
             reviews=reviews,
             confidences=self.confidences.of_session,
+            disputes=self.disputes.of_session,
         )
 
     @property
@@ -258,11 +260,11 @@ class Parts:
         return self._builtin
 
 
-def _find_speech_model(
-    name: str, *, download: bool, on_progress: Callable[[object], None], cancelled: Callable[[], bool]
+def _find_model(
+    kind: Kind, name: str, *, download: bool, on_progress: Callable[[object], None], cancelled: Callable[[], bool]
 ) -> Path:
     """Speech models are found and fetched like any other."""
-    return find_model(name, allow_download=download, on_progress=on_progress, cancelled=cancelled).path
+    return find_model(name, allow_download=download, on_progress=on_progress, cancelled=cancelled, kind=kind).path
 
 
 def build(settings: Settings) -> Parts:

@@ -210,12 +210,12 @@ def test_ctrl_c_keeps_what_has_come(hub: FakeHub, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("interviewer.cli.doctor_models._ProgressLine.show", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            fetch(settings.model, out)
+            fetch(settings.model, out=out)
     assert "the same command goes on from there" in out.getvalue()
     (left,) = partial_files(hub)
     assert left.stat().st_size > 20 * CHUNK
     assert cache_contents(settings).startswith(f"{NAME} (not all of it) in the hub cache")
-    fetch(settings.model, out)
+    fetch(settings.model, out=out)
     assert "100%" in out.getvalue()
     assert cache_contents(settings).startswith(f"{NAME} in the hub cache")
 

@@ -18,7 +18,7 @@ from interviewer.domain.questions import Bank
 from interviewer.domain.transcript import HeardWord, Setup, Speaker, Speech, Turn, TurnKind
 from interviewer.ports import GradingItem, Store
 from interviewer.prompting import PromptBook
-from interviewer.session import Interview, Interviews
+from interviewer.session import Committed, Interview, Interviews
 from interviewer.storage import open_store
 from tests.conftest import FakeClock
 from tests.simulate import MarkedGrader
@@ -219,15 +219,30 @@ def test_killed_before_its_grade_a_second_answer_is_graded_later(
     assert [c.assessment.score for c in resumed.closed if c.assessment] == [0]
 
 
-def test_only_a_closed_question_in_practice_is_answered_again(service: Interviews) -> None:
+def test_only_a_closed_question_whose_grade_shows_is_answered_again(service: Interviews) -> None:
     interview, _ = begun(service)
     for question in (interview.turns[-1].question_id or "", "no such question"):
         with pytest.raises(SessionError, match="again"):
             list(interview.retry(question, "x"))
     real, question = begun(service, mode="real")
-    list(real.request(TurnKind.END))
+    assert question in {closed.question_id for closed in real.closed}
     with pytest.raises(SessionError, match="again"):
         list(real.retry(question, "x"))
+
+
+def test_a_real_interviews_question_is_answered_again_once_it_is_over_even_days_later(
+    service: Interviews, bank: Bank, prompts: PromptBook, store: Store, clock: FakeClock
+) -> None:
+    real, question = begun(service, mode="real")
+    list(real.request(TurnKind.END))
+    before = service.report(real.id)
+    clock.wait(3 * 24 * 3600)
+    again = Interviews(cast(bank, prompts), store, clock).open(real.id)
+    assert list(again.retry(question, all_points(bank, question))) == [Committed(again.turns[-1])]
+    assert [r.assessment.score for r in again.closed[0].retries if r.assessment] == [100]
+    after = service.report(real.id)
+    assert (after.score, after.minutes, after.session.status) == (before.score, before.minutes, "finished")
+    assert [q.again.best for q in after.questions if q.again] == [100]
 
 
 def test_the_clock_of_the_interview_stands_still_meanwhile(service: Interviews, clock: FakeClock) -> None:

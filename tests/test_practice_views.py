@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from interviewer.config import Settings
 from interviewer.dialogue.state import EndOfQuestion
 from interviewer.domain.assessment import Evidence, Status
+from interviewer.domain.disputes import Dispute, DisputeStatus
 from interviewer.domain.practice import Hinted, Retry
 from interviewer.domain.questions import Bank, LocalText
 from interviewer.domain.transcript import Provenance, Setup, TurnKind
@@ -54,9 +55,9 @@ def live(interview: ScriptedInterview, kept: FakeConfidences | None = None) -> L
     return LiveInterview(interview, kept or FakeConfidences())  # type: ignore[arg-type]
 
 
-def feedback(of: LiveInterview, disputes: list[tuple[str, str | None]] | None = None) -> str:
+def feedback(of: LiveInterview, disputes: Sequence[Dispute] = ()) -> str:
     now = of.snapshot
-    cards = practice_views(now, BANK, EN, disputes or [])
+    cards = practice_views(now, BANK, EN, disputes)
     return render("feedback", EN, views=feedback_views(now, BANK, EN), cards=cards, sure=SURE, quiet=False, limits="")
 
 
@@ -220,6 +221,14 @@ def test_a_second_answer_is_set_beside_the_first() -> None:
     assert EN("again_ungraded", n=2) in feedback(live(interview))
 
 
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the page says in its corner."""
+    said: list[str] = []
+    monkeypatch.setattr("gradio.Warning", lambda text, **_: said.append(text))
+    return said
+
+
 def panel(settings: Settings, interview: ScriptedInterview) -> tuple[PracticePanel, FakeParts, LiveInterview]:
     interviews = FakeInterviews(BANK)
     interviews.add(interview)
@@ -238,27 +247,79 @@ def press(made: PracticePanel, **data: Any) -> dict[Any, Any]:
     return asyncio.run(made.chosen("session-1", SimpleNamespace(_data=data)))
 
 
-def test_an_objection_is_filed_with_the_answer_and_thanked_for(settings: Settings) -> None:
+def test_an_objection_is_filed_with_the_answer_and_thanked_for(settings: Settings, told: list[str]) -> None:
     made, parts, here = panel(settings, held())
     press(made, action="dispute", question="q1", point="p1", text="before anything is shown")
-    assert parts.disputes.kept == []
+    assert (parts.disputes.kept, told) == ([], [EN("warn_no_again")])
     press(made, action="sure", question="q1", percent="50")
     assert parts.confidences.kept == {"session-1": {"q1": 50}}
     page = press(made, action="dispute", question="q1", point="p1", text=f"wrong {NASTY}")["feedback"]
     filed = parts.disputes.kept[0]
     assert (filed.question_id, filed.key_point_id, filed.answer) == ("q1", "p1", "chains of buckets")
-    assert page.count('class="objected"') == 1
+    assert page.count('class="objected open"') == 1
     press(made, action="dispute", question="q1", point="", text="all of it")
     assert parts.disputes.kept[1].key_point_id is None
     assert here.snapshot.waiting is None
 
 
+@pytest.mark.parametrize(("status", "key"), [("accepted", "dispute_accepted"), ("rejected", "dispute_rejected")])
+def test_a_settled_objection_says_so_and_leaves_room_for_another(settings: Settings, status: DisputeStatus, key: str) -> None:
+    made, parts, here = panel(settings, held())
+    here.confide("q1", None)
+    assert set(asyncio.run(made.news("session-1"))) == {"line"}  # nothing was filed: nothing can have changed
+    press(made, action="dispute", question="q1", point="p1", text="first")
+    assert asyncio.run(made.news("session-1"))["feedback"].count(EN("dispute_open").replace("'", "&#39;")) == 1
+    parts.disputes.settle(0, status)
+    page = asyncio.run(made.news("session-1"))["feedback"]
+    assert (page.count(EN(key)), page.count(EN("dispute_more"))) == (1, 1)
+    assert EN("dispute_open").replace("'", "&#39;") not in page
+    page = press(made, action="dispute", question="q1", point="p1", text="second")["feedback"]
+    assert (page.count(EN(key)), page.count('class="objected open"')) == (0, 1)  # the newest one speaks for the point
+    assert set(asyncio.run(made.news(None))) == {"line"}
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        ({"action": "dispute", "question": "q1", "point": "p1", "text": "  "}, "warn_no_reason"),
+        ({"action": "dispute", "question": "q1", "point": "nothing", "text": "x"}, "warn_point_gone"),
+    ],
+)
+def test_what_can_not_be_filed_is_said(settings: Settings, told: list[str], data: dict[str, Any], key: str) -> None:
+    made, parts, here = panel(settings, held())
+    here.confide("q1", None)
+    assert set(press(made, **data)) == {"line"}
+    assert (parts.disputes.kept, told) == ([], [EN(key)])
+
+
+def test_a_question_that_has_left_the_bank_is_neither_asked_nor_objected_to(settings: Settings, told: list[str]) -> None:
+    made, parts, here = panel(settings, held())
+    here.confide("q1", None)
+    parts.bank = Bank((question(2),))
+    for action in ("again", "dispute"):
+        assert set(press(made, action=action, question="q1", point="p1", text="x")) == {"line"}
+    assert (parts.disputes.kept, told) == ([], [EN("warn_question_gone")] * 2)
+
+
+def test_a_real_interview_can_be_gone_over_once_it_has_ended(settings: Settings, told: list[str]) -> None:
+    interview = held(mode="real")
+    interview.closed = (replace(interview.closed[0], assessment=assessment("chains of buckets")),)
+    made, parts, here = panel(settings, interview)
+    assert "data-again" not in made.html(here.snapshot)
+    assert set(press(made, action="again", question="q1")) == {"line"}
+    interview.finished = True
+    over = LiveInterview(interview, FakeConfidences())  # type: ignore[arg-type]
+    assert over.snapshot.waiting is None
+    assert made.html(over.snapshot).count("data-again") == 1
+    assert "data-question" in made.again(over, "q1")["line"]
+    assert asyncio.run(made.object_to(over, "q1", "", "all of it"))
+    assert (len(parts.disputes.kept), told) == (1, [EN("warn_no_again")])
+
+
 @pytest.mark.parametrize(
     "data",
     [
-        {}, {"action": "dispute", "question": "q1", "point": "p1", "text": "  "},
-        {"action": "dispute", "question": "q1", "point": "nothing", "text": "x"},
-        {"action": "dispute", "question": "q9", "text": "x"}, {"action": ["x"], "question": {"a": 1}},
+        {}, {"action": "dispute", "question": "q9", "text": "x"}, {"action": ["x"], "question": {"a": 1}},
         {"action": "again", "question": "q2"}, {"action": "sure", "question": "q2", "percent": 50},
     ],
 )  # fmt: skip

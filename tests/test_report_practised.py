@@ -3,6 +3,7 @@ each key point stands in the bank."""
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from interviewer.domain.assessment import Assessment, GraderInfo
+from interviewer.domain.disputes import Dispute, DisputeStatus
 from interviewer.domain.questions import LANGS, Bank, Lang
 from interviewer.domain.transcript import TurnKind
 from interviewer.report import Report, build_report, to_json, to_markdown
@@ -49,9 +51,10 @@ def test_hints_and_further_answers_stand_beside_the_score_and_leave_it(bank: Ban
     assert {q.hinted is None and q.again is None for q in (report.questions[1], *report.questions[3:])} == {True}
 
 
-def test_a_real_interview_has_neither(bank: Bank) -> None:
+def test_in_a_real_interview_hints_cost_nothing_and_further_answers_stand_as_well(bank: Bank) -> None:
     report = made(bank, mode="real")
-    assert [(q.hinted, q.again) for q in report.questions] == [(None, None)] * 5
+    assert {q.hinted for q in report.questions} == {None}
+    assert [q.again and q.again.best for q in report.questions] == [64.4, None, None, None, None]
     assert report.questions[2].hints == 2  # that they were given is told all the same
     assert f"{word('hints-used', 'zh')} 2" in to_markdown(report, "zh")
 
@@ -132,3 +135,48 @@ def test_what_was_said_again_becomes_no_markup(bank: Bank) -> None:
     found = Tags(page)
     assert {"img", "script"} & set(found.tags) == set()
     assert not [name for name in found.attributes if name.startswith("on")]
+    assert page.count('<details class="further"') == 2
+    assert NASTY in html.unescape(page)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_what_was_said_again_is_there_to_be_read_with_its_score(bank: Bank, lang: Lang) -> None:
+    report = made(bank, lang)
+    again = report.questions[0].again
+    assert again is not None
+    page, paper = html.unescape(page_of(report, bank, lang)), to_markdown(report, lang).replace("\\", "")
+    for number, (retry, score) in enumerate(zip(again.answers, (10, 64), strict=True), 1):
+        title = word("further-score", lang).format(n=number, score=score)
+        assert f"<summary>{title}</summary>" in page
+        assert f'<p class="spoken">{retry.answer}</p>' in page
+        assert f"{title}\n\n> {retry.answer}\n" in paper
+    stored, _ = practised_interview(bank, lang)
+    unjudged = build_report(stored, bank)
+    assert word("further-ungraded", lang).format(n=2) in page_of(unjudged, bank, lang)
+    assert word("further-ungraded", lang).format(n=2) in to_markdown(unjudged, lang)
+
+
+@pytest.mark.parametrize(("status", "key"), [("open", "dispute_open"), ("accepted", "dispute_accepted")])
+def test_an_objection_stands_in_every_report_with_what_became_of_it(bank: Bank, status: DisputeStatus, key: str) -> None:
+    stored, history = practised_interview(bank, "en")
+    question = stored.assessments[0].question_id
+    point = stored.assessments[0].points[0].point_id
+    filed = Dispute(7, question, point, "spoken", f"RoPE {NASTY}", "answer", status, stored.info.created_at)
+    report = build_report(stored, bank, history=history, disputes=[filed, replace(filed, question_id="elsewhere")])
+    page = html.unescape(page_of(report, bank, "en"))
+    assert page.count(words_for("en")(key)) == 1
+    assert f'data-about="{question}/{point}"' in page
+    paper = to_markdown(report, "en").replace("\\", "")
+    assert f"- RoPE {NASTY} ({word(f'objection.{status}', 'en')})" in paper
+    assert f"  - {word('about-point', 'en')}: {report.questions[0].statement(point, 'en')}" in paper
+    kept = json.loads(to_json(report))["questions"]
+    assert [[d["status"] for d in q["disputes"]] for q in kept] == [[status], [], [], [], []]
+
+
+def test_a_question_that_has_left_the_bank_says_why_nothing_can_be_done_with_it(bank: Bank) -> None:
+    report = made(bank, "en")
+    assert page_of(report, bank, "en").count('data-action="again"') == 5
+    gone = page_of(report, Bank(), "en")
+    assert "<form" not in gone
+    assert 'data-action="again"' not in gone
+    assert gone.count(words_for("en")("warn_question_gone")) == 5

@@ -215,7 +215,7 @@ def test_a_download_is_stopped_and_nothing_is_used(monkeypatch: pytest.MonkeyPat
     used: list[str] = []
     begun = threading.Event()
 
-    def endless(name: str, told: Any, stopped: Any) -> Path:
+    def endless(name: str, told: Any, stopped: Any, _: str) -> Path:
         told(Progress(5, 10))
         begun.set()
         while not stopped():
@@ -223,7 +223,7 @@ def test_a_download_is_stopped_and_nothing_is_used(monkeypatch: pytest.MonkeyPat
         return tmp_path
 
     offer = Offer("a/b", 10, 10, 10**12, tmp_path)
-    monkeypatch.setattr("interviewer.fetching.offer", lambda name: offer)
+    monkeypatch.setattr("interviewer.fetching.offer", lambda name, kind: offer)
     monkeypatch.setattr("interviewer.fetching.download_model", endless)
     fetching = Fetching(used.append)
     fetching.ask("a/b")

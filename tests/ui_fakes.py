@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from typing import Any
 from interviewer.config import Settings
 from interviewer.dialogue.state import EndOfQuestion
 from interviewer.domain.assessment import Assessment, Evidence, GraderInfo, MisconceptionFound, PointAssessment, Status, Verdict
+from interviewer.domain.disputes import Dispute, DisputeStatus
 from interviewer.domain.errors import SessionError
 from interviewer.domain.questions import LANGS, Bank, KeyPoint, Lang, LocalText, Question
 from interviewer.domain.review import Card
@@ -23,7 +24,6 @@ from interviewer.report import Report, build_report
 from interviewer.report.progress import Overview, overview
 from interviewer.session import Committed, Ended, Progress, QuestionClosed, Spoken, Update
 from interviewer.storage.archive import Asked
-from interviewer.storage.disputes import Dispute
 from interviewer.voice.delivery import measure
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
@@ -148,6 +148,7 @@ class FakeInterviews:
         self.make = make or (lambda session_id, setup: ScriptedInterview(session_id, setup))
         self.known: dict[str, ScriptedInterview] = {}
         self.opened: list[str] = []
+        self.disputes = FakeDisputes()
 
     def add(self, interview: ScriptedInterview) -> ScriptedInterview:
         self.known[interview.id] = interview
@@ -174,7 +175,7 @@ class FakeInterviews:
         graded = tuple(c.assessment for c in interview.closed if c.assessment)
         said = measure(interview.turns, "q1")
         stored = StoredSession(self.info(interview), interview.turns, graded, {})
-        return build_report(stored, self.bank, {"q1": said} if said else {})
+        return build_report(stored, self.bank, {"q1": said} if said else {}, disputes=self.disputes.of_session(session_id))
 
     def full_report(self, session_id: str) -> Report:
         return self.report(session_id)
@@ -237,6 +238,9 @@ class FakeDisputes:
         self.kept.append(Dispute(len(self.kept), question_id, key_point_id, session_id, text, answer, "open", at))
         return len(self.kept)
 
+    def settle(self, number: int, status: DisputeStatus) -> None:
+        self.kept[number] = replace(self.kept[number], status=status, settled_at=AT)
+
     def of_session(self, session_id: str) -> list[Dispute]:
         return [dispute for dispute in self.kept if dispute.session_id == session_id]
 
@@ -256,7 +260,7 @@ class FakeParts:
         self.fetching = self.fetching_recogniser = Fetching(lambda _: None)
         self.fetching_voices = {lang: Fetching(lambda _: None) for lang in LANGS}
         self.confidences = FakeConfidences()
-        self.disputes = FakeDisputes()
+        self.disputes = self.interviews.disputes
 
     def engine_status(self) -> EngineStatus:
         return self.status

@@ -14,6 +14,7 @@ from interviewer.cli.doctor_models import cache_contents, fetch, suggested
 from interviewer.cli.doctor_voice import recogniser, voices
 from interviewer.config import Settings, corpus_dir, without_password
 from interviewer.domain.errors import InterviewerError
+from interviewer.engines.kinds import Kind
 
 _PACKAGES = ("torch", "transformers", "accelerate", "sentence-transformers", "faiss-cpu", "gradio", "openai", "markitdown")
 
@@ -30,10 +31,15 @@ class Check:
 def doctor(args: argparse.Namespace) -> int:
     """Examine and print, after fetching a model where `--download` asks for it; 1 when what was asked for will not work."""
     settings = settings_from(args)
-    speech = [name for name in (settings.recogniser, settings.voice_zh, settings.voice_en) if name]
+    speech: list[tuple[str, Kind]] = [
+        (settings.recogniser, "speech"),
+        (settings.voice_zh, "voice"),
+        (settings.voice_en, "voice"),
+    ]
+    speech = [(name, kind) for name, kind in speech if name]
     if settings.download:
-        for name in speech:
-            fetch(name)
+        for name, kind in speech:
+            fetch(name, kind)
     if settings.download and (settings.model or not speech) and settings.engine != "openai":
         fetch(settings.model)
     checks = examine(settings)

@@ -16,6 +16,7 @@ from interviewer.engines.cached import cached_names, hub_cache
 from interviewer.engines.catalogue import Model, Suggestion, Tier, fits, models, suggest
 from interviewer.engines.download import Progress
 from interviewer.engines.hardware import GIB, Hardware, detect
+from interviewer.engines.kinds import Kind
 from interviewer.engines.locate import find_cached, find_model
 
 #: Seconds between two drawings of the progress line.
@@ -59,7 +60,7 @@ def cache_contents(_: Settings) -> str:
     return f"{', '.join(told) if told else 'none'} in the hub cache ({hub_cache()})"
 
 
-def fetch(name: str, out: TextIO | None = None) -> None:
+def fetch(name: str, kind: Kind = "text", out: TextIO | None = None) -> None:
     """Download the model `name`, or for an empty name the suggested one,
     showing how far it is on `out` (stderr). Raises EngineUnavailable."""
     if not name and (model := suggest(detect()).model):
@@ -68,7 +69,7 @@ def fetch(name: str, out: TextIO | None = None) -> None:
         raise EngineUnavailable("no model is suggested for this machine; name one with --model")
     line = _ProgressLine(name, out or sys.stderr)
     try:
-        find_model(name, allow_download=True, on_progress=line.show)
+        find_model(name, allow_download=True, on_progress=line.show, kind=kind)
     except KeyboardInterrupt:
         line.end("stopped; what has come is kept, and the same command goes on from there")
         raise

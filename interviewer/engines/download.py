@@ -15,17 +15,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from interviewer.domain.errors import EngineError, EngineUnavailable
+from interviewer.engines.kinds import Kind, check_kind
 
 #: What a model needs to run: configuration, tokenizer and chat template, and the weights in one format.
 TEXT_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 #: Mistral's second copy of the same weights.
 NOT_NEEDED = "consolidated*"
+#: Says what a model is; a few kilobytes.
+CONFIG = "config.json"
+LARGEST_CONFIG = 10 * 1024**2
 #: Disk space that must stay free when all is there: a full system disk breaks more than a download.
 SPARE_BYTES = 1024**3
 #: Told where a partly fetched file lies; cache cleaners know the ending.
@@ -76,9 +81,13 @@ class _File:
 
 
 def download_model(
-    name: str, on_progress: Callable[[Progress], None] = lambda _: None, cancelled: Callable[[], bool] = lambda: False
+    name: str,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    kind: Kind = "text",
 ) -> Path:
-    """The folder in the cache with the whole model `name` in it. Raises EngineUnavailable, DownloadCancelled.
+    """The folder in the cache with the whole model `name` in it, which must be of that kind. Raises EngineUnavailable,
+    DownloadCancelled.
 
     Stopping it by `cancelled`, by Ctrl-C or by ending the process loses a few megabytes at most.
     """
@@ -86,7 +95,7 @@ def download_model(
     with _failures_said_clearly(name):
         from huggingface_hub import snapshot_download
 
-        files, store = _wanted(name), _store(name)
+        files, store = _wanted(name, kind), _store(name)
         with _alone(name, store):
             _check_space(_offer(name, files, store))
             state = Progress(0, sum(file.size for file in files))
@@ -104,24 +113,22 @@ def download_model(
             return Path(folder)
 
 
-def offer(name: str) -> Offer:
-    """What the hub would send of the model `name`. Asks the hub for its list of files and fetches nothing.
+def offer(name: str, kind: Kind = "text") -> Offer:
+    """What the hub would send of the model `name`. Asks the hub for its list of files and what kind of model it is, and keeps
+    nothing.
 
-    Raises EngineUnavailable.
+    Raises EngineUnavailable, also for a model that is of another kind.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     with _failures_said_clearly(name):
-        return _offer(name, _wanted(name), _store(name))
+        return _offer(name, _wanted(name, kind), _store(name))
 
 
 def hub_config(name: str) -> dict[str, Any]:
-    """The `config.json` of the model `name`, fetched by itself: it says what kind of model it is. Raises EngineUnavailable."""
+    """What the config.json of the model `name` says on the hub; nothing is kept. Raises EngineUnavailable."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     with _failures_said_clearly(name):
-        from huggingface_hub import hf_hub_download
-
-        config = json.loads(Path(hf_hub_download(name, "config.json", tqdm_class=_no_bar())).read_text(encoding="utf-8"))
-        return config if isinstance(config, dict) else {}
+        return _config(name, _listed(name))
 
 
 def _store(name: str) -> Path:
@@ -135,16 +142,43 @@ def _tell(on_progress: Callable[[Progress], None], begun: Progress, size: int) -
     on_progress(replace(begun, done=begun.done + size))
 
 
-def _wanted(name: str) -> list[_File]:
-    """The files a model needs: those at the top only, since folders hold other formats and other models."""
-    from huggingface_hub import HfApi
-
-    listed = [item for item in HfApi().model_info(name, files_metadata=True).siblings or () if "/" not in item.rfilename]
-    weights = next((pattern for pattern in WEIGHTS if any(_matches(item.rfilename, (pattern,)) for item in listed)), None)
+def _wanted(name: str, kind: Kind) -> list[_File]:
+    """The files a model needs: those at the top only, since folders hold other formats and other models. Gigabytes of a model
+    that could do nothing here are not worth fetching, so its config.json is looked at first."""
+    listed = _listed(name)
+    weights = next((pattern for pattern in WEIGHTS if any(_matches(file.name, (pattern,)) for file in listed)), None)
     if weights is None:
         raise EngineUnavailable(f"{name} holds no weights that transformers reads (*.safetensors or pytorch_model.bin)")
-    kept = [item for item in listed if _matches(item.rfilename, (*TEXT_FILES, weights))]
-    return [_File(item.rfilename, item.size or 0, item.lfs.sha256 if item.lfs else None) for item in kept]
+    check_kind(name, _config(name, listed), kind)
+    return [file for file in listed if _matches(file.name, (*TEXT_FILES, weights))]
+
+
+def _listed(name: str) -> list[_File]:
+    """What the hub has of it at the top."""
+    from huggingface_hub import HfApi
+
+    items = [item for item in HfApi().model_info(name, files_metadata=True).siblings or () if "/" not in item.rfilename]
+    return [_File(item.rfilename, item.size or 0, item.lfs.sha256 if item.lfs else None) for item in items]
+
+
+def _config(name: str, files: Iterable[_File]) -> dict[str, Any]:
+    """What the hub's config.json says, without a trace in the cache: a model that was only asked about is not half here."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented there, not in its __all__
+
+    size = next((file.size for file in files if file.name == CONFIG), None)
+    if size is None or size > LARGEST_CONFIG:
+        raise EngineUnavailable(f"{name} has no {CONFIG} that says what it is")
+    content = BytesIO()
+    http_get(hf_hub_url(name, CONFIG), content, headers=build_hf_headers(), expected_size=size, tqdm_class=_no_bar())
+    try:
+        config = json.loads(content.getvalue())
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise EngineUnavailable(f"{name} has no {CONFIG} that says what it is")
+    return config
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

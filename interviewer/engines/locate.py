@@ -16,6 +16,7 @@ from pathlib import Path
 
 from interviewer.domain.errors import EngineUnavailable
 from interviewer.engines.download import WEIGHTS, Progress, download_model
+from interviewer.engines.kinds import Kind
 
 _HASHED = 1 << 20
 
@@ -36,10 +37,11 @@ def find_model(
     allow_download: bool = False,
     on_progress: Callable[[Progress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
+    kind: Kind = "text",
 ) -> ModelFolder:
     """The folder of the model called `name` (a folder or a hub name). Raises EngineUnavailable with one clear line.
 
-    The last two are for the download: told how far it is, and asked whether to stop.
+    The last three are for the download: told how far it is, asked whether to stop, and what the model must be.
     """
     if here := folder_at(name):
         return _inspect(here.resolve(), here.resolve().name, None)
@@ -57,7 +59,7 @@ def find_model(
             f"{name} is {how}, and nothing is downloaded without being asked for: run `interviewer doctor --model {name} "
             f"--download` or `hf download {name}` first, or name a folder that holds the model"
         )
-    folder = download_model(name, on_progress, cancelled)
+    folder = download_model(name, on_progress, cancelled, kind)
     return _inspect(folder, name, folder.name)
 
 

@@ -3,13 +3,14 @@ said, how sure the candidate was and what was made of answers on the way are han
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
 
 from interviewer.domain.assessment import Assessment
 from interviewer.domain.delivery import Delivery
+from interviewer.domain.disputes import Dispute
 from interviewer.domain.practice import best_score, gains, hinted, retries
 from interviewer.domain.questions import Bank, LocalText
 from interviewer.domain.transcript import Turn, TurnKind, active_seconds, answer_text
@@ -27,9 +28,12 @@ def build_report(
     deliveries: Mapping[str, Delivery] | None = None,
     confidences: Mapping[str, int] | None = None,
     history: Mapping[int, Assessment] | None = None,
+    disputes: Iterable[Dispute] = (),
 ) -> Report:
     """The report of a session as it stands, running or finished. `deliveries` and `confidences` (percent) by question id,
-    `history` is every assessment, those of further answers too, by the number of the turn it judged."""
+    `history` is every assessment, those of further answers too, by the number of the turn it judged; `disputes` were filed from
+    it, oldest first."""
+    disputes = tuple(disputes)
     assessments = {a.question_id: a for a in stored.assessments}
     asked = [turn for turn in stored.turns if turn.kind is TurnKind.ASK and turn.question_id]
     questions = tuple(
@@ -39,6 +43,7 @@ def build_report(
                 assessment=assessments.get(turn.question_id or ""),
                 delivery=(deliveries or {}).get(turn.question_id or ""),
                 confidence=(confidences or {}).get(turn.question_id or ""),
+                disputes=tuple(dispute for dispute in disputes if dispute.question_id == turn.question_id),
             ),
             stored,
             history or {},
@@ -49,7 +54,7 @@ def build_report(
     weak = weak_points(questions, bank)
     return Report(
         session=replace(stored.info, interviewer=_interviewer(stored)),
-        minutes=sum(active_seconds(a.at, b.at) for a, b in pairwise(stored.turns)) / 60,
+        minutes=_minutes(stored.turns),
         score=fmean(a.score or 0.0 for a in graded) if graded else None,
         low=fmean(a.low or 0.0 for a in graded) if graded else None,
         high=fmean(a.high or 0.0 for a in graded) if graded else None,
@@ -60,6 +65,12 @@ def build_report(
         weak_points=weak,
         sureness=_sureness(questions),
     )
+
+
+def _minutes(turns: Sequence[Turn]) -> float:
+    """How long the interview took, by its own clock: for a question answered again, maybe days later, it stands still."""
+    seconds = (active_seconds(a.at, b.at) for a, b in pairwise(turns) if b.kind is not TurnKind.RETRY)
+    return sum(seconds) / 60
 
 
 def _interviewer(stored: StoredSession) -> str:
@@ -90,12 +101,11 @@ def _result(ask: Turn, stored: StoredSession, bank: Bank) -> QuestionResult:
 
 
 def _practised(result: QuestionResult, stored: StoredSession, history: Mapping[int, Assessment]) -> QuestionResult:
-    """With what practising adds to it: what its hints cost, and its further answers. A real interview has neither figure."""
-    if stored.info.setup.mode != "practice":
-        return result
+    """With what practising adds to it: its further answers, and what its hints cost, of which a real interview has none."""
     answers = retries(result.question_id, stored.turns, history)
     again = Again(answers, best_score(None, answers), gains(result.assessment, answers)) if answers else None
-    return replace(result, hinted=hinted(result.question_id, stored.turns, history), again=again)
+    practice = stored.info.setup.mode == "practice"
+    return replace(result, hinted=hinted(result.question_id, stored.turns, history) if practice else None, again=again)
 
 
 def _topics(questions: Sequence[QuestionResult], bank: Bank) -> tuple[TopicScore, ...]:

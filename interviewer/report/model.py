@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from interviewer.domain.assessment import Assessment, MisconceptionFound, PointAssessment, Verdict
 from interviewer.domain.delivery import Delivery
+from interviewer.domain.disputes import Dispute
 from interviewer.domain.practice import Hinted, PointChange, Retry
 from interviewer.domain.questions import Lang, LocalText, Passage, Reading
 from interviewer.domain.transcript import SessionInfo, Turn
@@ -49,9 +50,11 @@ class QuestionResult:
     delivery: Delivery | None = None
     #: How sure the candidate was before seeing the grade, in percent; None where that wasn't asked.
     confidence: int | None = None
-    #: What its hints cost, and what answering it again came to; None where there was none of it, and in real interviews.
+    #: What its hints cost, and what answering it again came to; None where there was none of it.
     hinted: Hinted | None = None
     again: Again | None = None
+    #: What the candidate filed against its reference from this interview, oldest first.
+    disputes: tuple[Dispute, ...] = ()
 
     def statement(self, point_id: str, lang: Lang) -> str:
         """A judged point's claim in `lang`; as it was judged where the bank no longer has it. KeyError for any other point."""

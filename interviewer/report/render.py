@@ -14,7 +14,17 @@ from interviewer.domain.questions import Lang, LocalText
 from interviewer.report.delivery import DeliveryText, delivery_text, overall_delivery_text
 from interviewer.report.model import Again, QuestionResult, Report
 from interviewer.report.study import closest, excerpt, passage_title
-from interviewer.report.words import again_word, end_word, flag_word, hints_word, study_word, sureness_word, verdict_word, word
+from interviewer.report.words import (
+    again_title,
+    again_word,
+    end_word,
+    flag_word,
+    hints_word,
+    study_word,
+    sureness_word,
+    verdict_word,
+    word,
+)
 
 _REPORT = TypeAdapter(Report)
 
@@ -163,6 +173,7 @@ def _question(number: int, result: QuestionResult, lang: Lang) -> list[str]:
     if result.reference:
         source = f"{word('source', lang)} {_plain(result.topic)}/{_plain(result.question_id)}"
         lines += [f"{word('reference', lang)} ({source}):", "", *_quote(result.reference.get(lang)), ""]
+    lines += _objections(result, lang)
     if result.reading:
         lines += [f"{word('reading', lang)}:", "", *(f"- {_plain(work.title)}: <{work.url}>" for work in result.reading), ""]
     return lines
@@ -193,7 +204,20 @@ def _again(result: QuestionResult, again: Again, lang: Lang) -> list[str]:
         f" · {_plain(result.statement(change.point_id, lang))}"
         for change in again.gained
     ]
-    return [f"{word('again', lang)}: {again_word(again, lang)}", "", *gained, *([""] if gained else [])]
+    lines = [f"{word('again', lang)}: {again_word(again, lang)}", "", *gained, *([""] if gained else [])]
+    for number, retry in enumerate(again.answers, 1):
+        lines += [f"{again_title(number, retry, lang)}", "", *_quote(retry.answer), ""]
+    return lines
+
+
+def _objections(result: QuestionResult, lang: Lang) -> list[str]:
+    """What the candidate holds against the reference, each with what became of it and the point it is about."""
+    lines = []
+    for dispute in result.disputes:
+        about = result.statements.get(dispute.key_point_id or "", LocalText()).get(lang)
+        lines.append(f"- {_plain(dispute.text)} ({word(f'objection.{dispute.status}', lang)})")
+        lines += [f"  - {word('about-point', lang)}: {_plain(about)}"] if about else []
+    return [f"{word('objection', lang)}:", "", *lines, ""] if lines else []
 
 
 def _plain(text: str) -> str:

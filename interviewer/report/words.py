@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from interviewer.domain.assessment import Verdict
-from interviewer.domain.practice import HINT_COST, Hinted
+from interviewer.domain.practice import HINT_COST, Hinted, Retry
 from interviewer.domain.questions import Lang, LocalText
 from interviewer.report.model import Again, StudyPoint, Sureness
 
@@ -58,6 +58,14 @@ def again_word(again: Again, lang: Lang) -> str:
     if again.best is None:
         return word("again-ungraded", lang).format(n=len(again.answers))
     return word("again-best", lang).format(n=len(again.answers), score=round(again.best))
+
+
+def again_title(number: int, retry: Retry, lang: Lang) -> str:
+    """The heading of a further answer: the how manieth it is, counted from 1, and what it scored."""
+    score = retry.assessment.score if retry.assessment else None
+    if score is None:
+        return word("further-ungraded", lang).format(n=number)
+    return word("further-score", lang).format(n=number, score=round(score))
 
 
 #: Points between confidence and score that are within what either can mean: confidence is asked in steps of 25.
@@ -128,6 +136,12 @@ WORDS: dict[str, LocalText] = {
         "平均把握 {sure}%，平均得分 {score}：估计得相当准。", "On average {sure}% sure, and {score} points: a fair judgement."
     ),
     "nth-question": LocalText("第 {n} 题", "Question {n}"),
+    # ---- objections
+    "objection": LocalText("对参考答案的异议", "Objection to the reference"),
+    "about-point": LocalText("要点", "Point"),
+    "objection.open": LocalText("待核对", "not looked at yet"),
+    "objection.accepted": LocalText("已采纳", "accepted"),
+    "objection.rejected": LocalText("已驳回，参考答案不变", "rejected: the reference stays"),
     # ---- hints, and answering again
     "hints-cost": LocalText(
         "计入提示后为 {score} 分：用了 {n} 条提示，每条让它之后才说出的那个要点少计 {percent}%。上面的得分不受影响。",
@@ -147,6 +161,8 @@ WORDS: dict[str, LocalText] = {
         "再答了 {n} 次，没能评分。计入成绩的是第一次。",
         "Further answers: {n}; none of them could be graded. The first time is the one that counts.",
     ),
+    "further-score": LocalText("第 {n} 次再答：{score} 分", "Further answer {n}: {score} points"),
+    "further-ungraded": LocalText("第 {n} 次再答：没能评分", "Further answer {n}: not graded"),
     "change.gained": LocalText("进步", "Gained"),
     "change.lost": LocalText("退步", "Lost"),
     "change.same": LocalText("不变", "Same"),

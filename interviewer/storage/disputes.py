@@ -5,38 +5,20 @@ A dispute outlives the interview it came from, so it keeps the answer it is abou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
+from interviewer.domain.disputes import Dispute
 from interviewer.domain.errors import StorageError
 from interviewer.domain.text import storable
 from interviewer.storage.sql import SqlStore
 from interviewer.storage.tables import disputes
 
-#: `accepted`: the bank was changed; `rejected`: it stays as it is.
-DisputeStatus = Literal["open", "accepted", "rejected"]
 #: Characters of an objection that are kept: what is wrong and where it is written, not an essay.
 LONGEST_OBJECTION = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Dispute:
-    """One objection. Without a key point it is about the question as a whole. Times are UTC; `settled_at` is None while it is
-    open, and for those that were settled before the time was kept."""
-
-    id: int
-    question_id: str
-    key_point_id: str | None
-    session_id: str | None
-    text: str
-    answer: str
-    status: DisputeStatus
-    at: datetime
-    settled_at: datetime | None = None
 
 
 class SqlDisputes:

@@ -12,9 +12,9 @@ from typing import Any
 
 import gradio as gr
 
+from interviewer.domain.disputes import Dispute
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank, Question
-from interviewer.storage.disputes import Dispute
 from interviewer.ui.html import render
 from interviewer.ui.room import warn
 from interviewer.ui.words import Words

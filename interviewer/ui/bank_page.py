@@ -1,7 +1,7 @@
 """The question bank's page: browse and search, one question, editing it, the person's documents, disputes, the index.
 
-Every handler reads the library as it is now, so that several pages may be open. Adding documents is `bank_upload`'s; what the
-templates show is made in `bank_views`, what a form holds in `bank_form`, the disputes are `bank_disputes`'.
+Every handler reads the library as it is now, so that several pages may be open. Adding documents is `bank_upload`'s, one
+question and its form are `bank_question`'s, the disputes `bank_disputes`'; what the lists show is made in `bank_views`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,8 @@ from typing import Any
 import gradio as gr
 
 from interviewer.domain.errors import InterviewerError
-from interviewer.domain.questions import Question
-from interviewer.ingest.lint import lint_question
-from interviewer.ingest.shelf import fingerprint
 from interviewer.ui.bank_disputes import DisputeQueue
-from interviewer.ui.bank_form import Draft, FormProblem, blank_point, draft_from, draft_of, edited
+from interviewer.ui.bank_question import BankQuestion
 from interviewer.ui.bank_upload import BankUpload
 from interviewer.ui.bank_views import (
     LEVELS,
@@ -26,7 +23,6 @@ from interviewer.ui.bank_views import (
     documents,
     filters_from,
     listing,
-    origin_of,
     topic_options,
 )
 from interviewer.ui.html import render, static
@@ -47,6 +43,7 @@ class BankPage:
         self._versions = itertools.count(1)
         self.upload = BankUpload(parts, words)
         self.queue = DisputeQueue(parts, words, lambda: next(self._versions))
+        self.desk = BankQuestion(parts, words, lambda: next(self._versions))
 
     # ------------------------------------------------------------ components
 
@@ -144,11 +141,11 @@ class BankPage:
                 case "browse":
                     return self._browse(str(data.get("topic") or ""), data.get("origin"))
                 case "open" | "cancel":
-                    return self._open(question_id)
+                    return self._one(self.desk.shown(question_id))
                 case "edit":
-                    return self._edit(question_id, str(data.get("point") or ""))
+                    return self._one(self.desk.form(question_id, str(data.get("point") or "")))
                 case "save":
-                    return self._save(question_id, str(data.get("seen") or ""), data.get("form"))
+                    return self._one(self.desk.save(question_id, str(data.get("seen") or ""), data.get("form")))
                 case "delete":
                     self._parts.library.delete(question_id, str(data.get("seen") or ""))
                     return self._changed(filters, page)
@@ -172,7 +169,7 @@ class BankPage:
 
     def entry(self, question_id: str, point_id: str) -> Changes:
         """Somewhere else a key point was pressed: its question, with the point laid open."""
-        return self._open(question_id, target=point_id)
+        return self._one(self.desk.shown(question_id, target=point_id))
 
     async def follow(self) -> AsyncIterator[str]:
         """How the index is doing, until it rests."""
@@ -212,81 +209,16 @@ class BankPage:
     def _changed(self, filters: tuple[Any, ...], page: Any) -> Changes:
         """Something was deleted: the lists without it, and the index to follow."""
         self._parts.indexing.start()
-        self._tell("deleted")
+        gr.Info(self._words("deleted"), duration=3, title=self._words("title"))
         topics = {self.topic: self._topics(filters[1])}
         return self._back(filters, page) | topics | {self.documents: self._documents()}
 
-    def _open(self, question_id: str, revealed: bool = False, target: str = "") -> Changes:
-        question = self._parts.bank.get(question_id)
-        if question is None:
+    def _one(self, html: str | None) -> Changes:
+        """One question in place of the list; None for one that is gone."""
+        if html is None:
             warn(self._words, self._words("bank_gone"))
             return self._stage(one=False)
-        points = {point.id for point in question.key_points}
-        by_id = {other.id: other for other in self._parts.bank}
-        origin = origin_of(question.id, self._parts.library)
-        html = render(
-            "bank_question",
-            self._words,
-            question=question,
-            topic=self._parts.bank.topic_title(question.topic, self._words.lang),
-            origin=origin,
-            seen=fingerprint(question),
-            advice=[] if origin == "shipped" else self._advice(question),
-            linked=[by_id[name] for name in (*question.prerequisites, *question.related) if name in by_id],
-            revealed=revealed or target in points,
-            target=target if target in points else "",
-            version=next(self._versions),
-        )
         return self._stage(one=True) | {self.question: html, self.tabs: gr.update(selected="questions")}
-
-    def _advice(self, question: Question) -> list[str]:
-        numbers = {point.id: n for n, point in enumerate(question.key_points, start=1)}
-
-        def said(point: str | None, message: str) -> str:
-            if point is None:
-                return self._words("bank_advice_question", message=message)
-            return self._words("bank_advice_point", n=numbers[point], message=message)
-
-        return [said(point, self._words.problem(message)) for point, _, message in lint_question(question)]
-
-    def _edit(self, question_id: str, target: str = "") -> Changes:
-        question = self._parts.bank.get(question_id)
-        if question is None:
-            return self._open(question_id)
-        return self._form(question, fingerprint(question), draft_of(question), [], target)
-
-    def _form(self, question: Question, seen: str, draft: Draft, problems: list[FormProblem], target: str = "") -> Changes:
-        html = render(
-            "bank_edit",
-            self._words,
-            question=question,
-            seen=seen,
-            draft=draft,
-            problems=problems,
-            wrong=[problem.field for problem in problems],
-            target=target,
-            blank=blank_point(),
-            origin=origin_of(question.id, self._parts.library),
-            version=next(self._versions),
-        )
-        return self._stage(one=True) | {self.question: html, self.tabs: gr.update(selected="questions")}
-
-    def _save(self, question_id: str, seen: str, posted: Any) -> Changes:
-        base = self._parts.bank.get(question_id)
-        if base is None:
-            return self._open(question_id)
-        draft = draft_from(posted)
-        question, problems = edited(draft, base, self._words)
-        if question is not None:
-            try:
-                self._parts.library.change(question, seen)
-            except InterviewerError as error:  # nothing that was typed is lost: the form stays
-                problems = [FormProblem("", self._words("bank_edit_heading"), self._words.problem(str(error)))]
-        if problems:
-            return self._form(base, seen, draft, problems)
-        self._parts.indexing.start()
-        self._tell("bank_saved")
-        return self._open(question_id, revealed=True)
 
     def _stage(self, one: bool) -> Changes:
         return {self.browse: gr.update(visible=not one), self.one: gr.update(visible=one)}
@@ -300,6 +232,3 @@ class BankPage:
             folder=self._parts.settings.banks_dir,
             version=next(self._versions),
         )
-
-    def _tell(self, key: str) -> None:
-        gr.Info(self._words(key), duration=3, title=self._words("title"))

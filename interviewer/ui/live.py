@@ -82,6 +82,11 @@ class Snapshot:
     waiting: str | None = None
 
     @property
+    def shows_grades(self) -> bool:
+        """Whether questions that are over may be spoken of: always in practice, in a real interview when it has ended."""
+        return self.setup.mode == "practice" or self.finished
+
+    @property
     def owed(self) -> bool:
         """Whether the interviewer has to speak next and isn't, because a reply broke off."""
         if self.busy or self.finished:

@@ -16,7 +16,8 @@ from interviewer.ui.history import History
 from interviewer.ui.html import render
 from interviewer.ui.live import LiveInterviews
 from interviewer.ui.progress_page import ProgressPage
-from interviewer.ui.report_page import empty_report, report_html, report_view
+from interviewer.ui.report_desk import ReportDesk
+from interviewer.ui.report_page import empty_report, report_view
 from interviewer.ui.room import EVENT, Changes, Room, WayOut, explain, session_of, warn
 from interviewer.ui.settings_page import SettingsPage
 from interviewer.ui.setup_form import SetupForm, setup_from
@@ -27,6 +28,8 @@ from interviewer.wiring import Parts
 #: Both languages and every restart must find the same entry in the browser, so name and secret are fixed. It holds nothing
 #: but the id of the interview the page is in.
 _STORAGE = {"storage_key": "interviewer-session", "secret": "interviewer"}
+#: In the browser: which interview's report is shown.
+SHOWN_REPORT = "document.querySelector('#report .report')?.dataset.session || ''"
 #: Seconds between looks at a model that is loading.
 ENGINE_EVERY = 3.0
 
@@ -57,7 +60,8 @@ class Page:
                         way_out = WayOut([self.setup_column, self.room_column], self._away)
                         self.room = Room(self._parts, self._lives, words, self.session, report, way_out)
                         self.room.build()
-                with gr.Tab(words("tab_report"), id="report"):
+                        self.desk = ReportDesk(self._parts, self._lives, words, report, self.room.practice)
+                with gr.Tab(words("tab_report"), id="report") as report_tab:
                     report.render()
                 with gr.Tab(words("tab_history"), id="history") as history_tab:
                     self.history.build()
@@ -78,6 +82,8 @@ class Page:
             interview_tab.select(self.form.refreshed, chosen, [*chosen[:1], self.form.pool, self.form.who], **EVENT)
             to_add = {self.tabs: gr.update(selected="bank"), self.bank.tabs: gr.update(selected="add")}
             self.form.add.click(lambda: to_add, None, list(to_add), **EVENT)
+            interview_tab.select(self.room.practice.news, self.session, self.room.practice.outputs, **EVENT)
+            report_tab.select(self.desk.news, self.room.mark, report, js=f"() => {SHOWN_REPORT}", **EVENT)
             about_tab.select(lambda: about_html(self._parts, words), None, about, **EVENT)
             self._wire(blocks)
         blocks.queue(max_size=None, default_concurrency_limit=None, api_open=False)
@@ -104,7 +110,7 @@ class Page:
         room.leave.click(self.leave, [self.session, *chosen], everything, **EVENT)
         room.new.click(self.to_setup, chosen, everything, **EVENT)
         room.see_report.click(self.see_report, None, self.tabs, **EVENT)
-        room.report.click(self.entry, None, [self.tabs, *self.bank.entry_outputs], **EVENT)
+        room.report.click(self.in_report, self.session, [*everything, *self.bank.entry_outputs], **EVENT)
         searched = self.history.inputs
         self.history.list.click(self.chosen, [self.session, *chosen, *searched], everything, **EVENT)
         # Not `input`: Gradio lets the first one pass unheard, and a pasted word is one.
@@ -180,13 +186,34 @@ class Page:
     def see_report(self) -> Any:
         return gr.update(selected="report")
 
-    def entry(self, event: gr.EventData) -> Changes:
-        """A key point in the report: to its entry in the question bank."""
+    async def in_report(self, saved: Any, event: gr.EventData) -> AsyncIterator[Changes]:
+        """Something was pressed in a report: a key point's way to its entry in the bank, an objection, or answering again."""
         data = event._data if isinstance(event._data, dict) else {}
-        if data.get("action") != "entry":
-            return {self.tabs: gr.skip()}
-        found = self.bank.entry(str(data.get("question") or ""), str(data.get("point") or ""))
-        return found | {self.tabs: gr.update(selected="bank")}
+        action = data.get("action")
+        session_id, question_id, point_id, text = (str(data.get(k) or "") for k in ("session", "question", "point", "text"))
+        if action == "entry":
+            yield self.bank.entry(question_id, point_id) | {self.tabs: gr.update(selected="bank")}
+        elif action == "dispute":
+            yield await self.desk.file(session_id, question_id, point_id, text)
+        elif action == "again":
+            async for changes in self._answer_again(saved, session_id, question_id):
+                yield changes
+        else:
+            yield self.room.unchanged
+
+    async def _answer_again(self, saved: Any, session_id: str, question_id: str) -> AsyncIterator[Changes]:
+        """Into the interview that the report is of, to a question of it. The one this page was in waits in the history."""
+        live, changes = await self.desk.to_answer_again(session_id, question_id)
+        if live is None:
+            yield changes
+            return
+        left = await self.room.live(saved)
+        if left is not None and left.id != live.id and not left.snapshot.finished:
+            gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
+        yield self._stage(in_room=True) | {self.tabs: gr.update(selected="interview")}
+        async for changes in self.room.show(live, text=""):
+            yield changes
+        yield self.room.practice.again(live, question_id)
 
     async def chosen(
         self, saved: Any, topics: Sequence[str] | None, questions: float, text: Any, status: Any, event: gr.EventData
@@ -195,8 +222,7 @@ class Page:
         data = event._data if isinstance(event._data, dict) else {}
         action, session_id = data.get("action"), str(data.get("session") or "")
         if action == "open":
-            report = await asyncio.to_thread(report_html, self._parts.interviews, self._parts.bank, session_id, self._words)
-            yield {self.room.report: report, self.tabs: gr.update(selected="report")}
+            yield {self.room.report: await self.desk.html(session_id), self.tabs: gr.update(selected="report")}
         elif action == "resume":
             yield {self.tabs: gr.update(selected="interview")}
             async for changes in self._enter(session_id, None):

@@ -1,7 +1,8 @@
 """The feedback panel and what can be done in it: say how sure one was, answer a question again, object to the bank.
 
 Beside it the line above the answer box that says which question is being answered again. Which one that is, only the page
-knows; a page that is reloaded is back at the running question. All truth is in the `LiveInterview` and the store.
+knows; a page that is reloaded is back at the running question. All truth is in the `LiveInterview` and the store. What may be
+done with a question is decided here for reports of earlier days as well (`report_desk`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class PracticePanel:
         self.line = gr.HTML("", js_on_load=static("again.js"), apply_default_css=False, elem_id="again")
 
     def build(self) -> None:
-        self.feedback = gr.HTML("", js_on_load=static("feedback.js"), apply_default_css=False, elem_id="feedback")
+        self.feedback = gr.HTML(
+            "", js_on_load=static("keep.js") + static("feedback.js"), apply_default_css=False, elem_id="feedback"
+        )
 
     def wire(self, session: Any, room: Any, answer: Any, event: dict[str, Any]) -> None:
         """Connect the panel to the components it changes. `event` are the options of all the room's events."""
@@ -49,6 +52,11 @@ class PracticePanel:
         changed = [room, answer, self.feedback, self.line]
         self.feedback.click(self.chosen, session, changed, **event)
         self.line.click(self.cancelled, session, changed, **event)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `news` changes."""
+        return [self.feedback, self.line]
 
     # ------------------------------------------------------------ handlers
 
@@ -66,9 +74,9 @@ class PracticePanel:
             if action == "dispute":
                 return await self._dispute(live, question_id, str(data.get("point") or ""), str(data.get("text") or ""))
         except InterviewerError as error:
-            gr.Warning(str(error), duration=6, title=self._words("title"))
+            self._warn(str(error))
             return self._unchanged
-        return self._again(live, question_id) if action == "again" else self._unchanged
+        return self.again(live, question_id) if action == "again" else self._unchanged
 
     async def cancelled(self, saved: Any) -> Changes:
         """The person won't answer again after all."""
@@ -83,26 +91,58 @@ class PracticePanel:
         return {self._room: room_data(now, self._words), self.feedback: await asyncio.to_thread(self.html, now)}
 
     async def _dispute(self, live: LiveInterview, question_id: str, point_id: str, text: str) -> Changes:
-        now = live.snapshot
-        question = self._parts.bank.get(question_id)
-        known = question is None or point_id in {"", *(point.id for point in question.key_points)}
-        if now.setup.mode != "practice" or now.waiting == question_id or not known or not text.strip():
+        if not await self.object_to(live, question_id, point_id, text):
             return self._unchanged
+        return {self.feedback: await asyncio.to_thread(self.html, live.snapshot)}
+
+    async def object_to(self, live: LiveInterview, question_id: str, point_id: str, text: str) -> bool:
+        """File what the person holds against a point of a question's reference, or against all of it where `point_id` is empty.
+        False where it isn't filed, of which they are told. Raises InterviewerError when it can't be kept."""
+        now = live.snapshot
+        question = as_planned(self._parts.bank, now.setup.plan).get(question_id)
+        refusal = self.refusal(now, question_id)
+        if not refusal and question and point_id not in {"", *(point.id for point in question.key_points)}:
+            refusal = self._words("warn_point_gone")
+        if not refusal and not text.strip():
+            refusal = self._words("warn_no_reason")
+        if refusal:
+            self._warn(refusal)
+            return False
         answer = answer_text(now.turns, question_id)
         file = self._parts.disputes.file
         await asyncio.to_thread(file, question_id, point_id or None, live.id, text, answer, datetime.now(UTC))
-        return {self.feedback: await asyncio.to_thread(self.html, now)}
+        return True
 
-    def _again(self, live: LiveInterview, question_id: str) -> Changes:
+    def refusal(self, now: Snapshot, question_id: str) -> str:
+        """Why a question of this interview can't be answered again or objected to now; empty where it can."""
+        over = question_id in {closed.question_id for closed in now.closed}
+        if not over or not now.shows_grades or now.waiting == question_id:
+            return self._words("warn_no_again")
+        gone = self._parts.bank.get(question_id) is None
+        return self._words("warn_question_gone") if gone else ""
+
+    def again(self, live: LiveInterview, question_id: str) -> Changes:
+        """Turn the answer box to a question that is over, unless that can't be, of which the person is told."""
         now = live.snapshot
-        question = as_planned(self._parts.bank, now.setup.plan).get(question_id)
-        if now.setup.mode != "practice" or now.waiting == question_id or question is None:
-            gr.Warning(self._words("warn_no_again"), duration=6, title=self._words("title"))
+        if refusal := self.refusal(now, question_id):
+            self._warn(refusal)
             return self._unchanged
+        question = as_planned(self._parts.bank, now.setup.plan).get(question_id)
+        assert question is not None
         number = [closed.question_id for closed in now.closed].index(question_id) + 1
         text = question.text.get(now.setup.lang)
         line = render("again", self._words, question=question, number=number, text=text)
         return {self.line: line, self._answer: gr.update(visible=True)}
+
+    async def news(self, saved: Any) -> Changes:
+        """The panel as of now, where an objection may have been settled since, in the bank or in another window."""
+        live = await self._find(saved)
+        if live is None or not await asyncio.to_thread(self._parts.disputes.of_session, live.id):
+            return self._unchanged
+        return {self.feedback: await asyncio.to_thread(self.html, live.snapshot)}
+
+    def _warn(self, text: str) -> None:
+        gr.Warning(text, duration=6, title=self._words("title"))
 
     @property
     def _unchanged(self) -> Changes:
@@ -115,9 +155,9 @@ class PracticePanel:
         """What the panel shows of an interview."""
         words = self._words
         views = feedback_views(snapshot, self._parts.bank, words)
-        filed = self._parts.disputes.of_session(snapshot.session_id) if views else []
-        disputes = [(dispute.question_id, dispute.key_point_id) for dispute in filed]
-        quiet = snapshot.setup.mode == "real" and not snapshot.finished
+        disputes = self._parts.disputes.of_session(snapshot.session_id) if views else []
+        quiet = not snapshot.shows_grades
         _, limits = who_speaks(self._parts.engine_status(), words)
         cards = practice_views(snapshot, as_planned(self._parts.bank, snapshot.setup.plan), words, disputes)
-        return render("feedback", words, views=views, cards=cards, sure=SURE, quiet=quiet, limits=limits if views else "")
+        said = {"quiet": quiet, "limits": limits if views else ""}
+        return render("feedback", words, session=snapshot.session_id, views=views, cards=cards, sure=SURE, **said)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from interviewer.domain.disputes import Dispute, DisputeStatus, standing
 from interviewer.domain.practice import Change, PointChange, Retry, best_score, changes
 from interviewer.domain.questions import Bank, Question
 from interviewer.domain.transcript import answer_text
@@ -45,26 +46,24 @@ class AgainView:
 
 @dataclass(frozen=True, slots=True)
 class PracticeView:
-    """What stands with one closed question. While `waiting` nothing of its assessment may be shown. `disputed` holds the ids of
-    points the candidate objects to, "" for the question as a whole."""
+    """What stands with one closed question. While `waiting` nothing of its assessment may be shown. `disputed` says what became
+    of the candidate's objections, by point, "" for the question as a whole."""
 
     question_id: str
     waiting: bool
     sure: str
     hinted: str
     again: AgainView | None
-    disputed: frozenset[str]
+    disputed: Mapping[str, DisputeStatus]
 
 
 def practice_views(
-    snapshot: Snapshot, bank: Bank, words: Words, disputes: Iterable[tuple[str, str | None]] = ()
+    snapshot: Snapshot, bank: Bank, words: Words, disputes: Iterable[Dispute] = ()
 ) -> Mapping[int, PracticeView]:
-    """By the question's place in the interview, from 1. Empty for a real interview. `disputes` are (question id, point id)."""
-    if snapshot.setup.mode != "practice":
+    """By the question's place in the interview, from 1. Empty for a real interview that is running."""
+    if not snapshot.shows_grades:
         return {}
-    disputed: dict[str, set[str]] = {}
-    for question_id, point_id in disputes:
-        disputed.setdefault(question_id, set()).add(point_id or "")
+    stand = standing(disputes)
     return {
         number: PracticeView(
             question_id=closed.question_id,
@@ -72,7 +71,7 @@ def practice_views(
             sure=_sure(snapshot, closed.question_id, words),
             hinted=hints_word(closed.hinted, closed.assessment.score if closed.assessment else None, words.lang),
             again=_again(closed, number, bank.get(closed.question_id), snapshot, words),
-            disputed=frozenset(disputed.get(closed.question_id, ())),
+            disputed=stand.get(closed.question_id, {}),
         )
         for number, closed in enumerate(snapshot.closed, start=1)
     }

@@ -1,6 +1,7 @@
 """The report as a page: scores, topics, what to study next, confidence beside score, delivery, every question, and downloads.
 
-Each key point leads to its entry in the question bank; what that click does is the page's business.
+Each key point leads to its entry in the question bank, each question to answering it again, and either can be objected to; what
+those clicks do is the page's business (`report_desk`).
 
 Never grades or measures anything. It is laid out to be printed as well: `static/report.css` and `report.js` see to the paper.
 """
@@ -8,17 +9,19 @@ Never grades or measures anything. It is laid out to be printed as well: `static
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from interviewer.dialogue.planned import as_planned
+from interviewer.domain.disputes import DisputeStatus, standing
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Bank, Lang
 from interviewer.report import QuestionResult, Report, sureness_chart_svg, topic_chart_svg
 from interviewer.report.delivery import overall_delivery_text
 from interviewer.report.study import closest, passage_title
-from interviewer.report.words import SIGNS, UNHEARD, again_word, hints_word, sureness_word
+from interviewer.report.words import SIGNS, UNHEARD, again_title, again_word, hints_word, sureness_word
 from interviewer.session import Interviews
 from interviewer.ui.assessed import QuestionView, question_view
 from interviewer.ui.html import render, static
@@ -30,20 +33,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One question of the report: what its hints cost and what answering it again came to, in words where there was any."""
+    """One question of the report: what its hints cost and what answering it again came to, in words where there was any, its
+    further answers with what each scored, and, by point ("" for the whole), what became of objections."""
 
     view: QuestionView
     result: QuestionResult
     hinted: str
     again: str
     gained: tuple[ChangeView, ...]
+    further: tuple[tuple[str, str], ...]
+    disputed: Mapping[str, DisputeStatus]
+
+    @property
+    def question_id(self) -> str:
+        return self.result.question_id
 
 
 def report_view(words: Words) -> Any:
     """The component that shows reports, to be placed by the page."""
     import gradio as gr
 
-    return gr.HTML(empty_report(words), js_on_load=static("report.js"), apply_default_css=False, elem_id="report", render=False)
+    script = static("keep.js") + static("report.js")
+    return gr.HTML(empty_report(words), js_on_load=script, apply_default_css=False, elem_id="report", render=False)
 
 
 def report_html(interviews: Interviews, bank: Bank, session_id: str, words: Words) -> str:
@@ -104,4 +115,6 @@ def _asked(number: int, result: QuestionResult, bank: Bank, topic: str, lang: La
         hints_word(result.hinted, result.score, words.lang),
         again_word(again, words.lang) if again else "",
         tuple(change_view(c, result.statement(c.point_id, lang), words) for c in again.gained) if again else (),
+        tuple((again_title(n, retry, words.lang), retry.answer) for n, retry in enumerate(again.answers, 1)) if again else (),
+        standing(result.disputes).get(result.question_id, {}),
     )

@@ -49,7 +49,7 @@ def room_data(snapshot: Snapshot, words: Words) -> dict[str, Any]:
 
 def feedback_views(snapshot: Snapshot, bank: Bank, words: Words) -> list[QuestionView]:
     """The questions that are over, newest first; none while a real interview runs."""
-    if snapshot.setup.mode == "real" and not snapshot.finished:
+    if not snapshot.shows_grades:
         return []
     lang = snapshot.setup.lang
     bank = as_planned(bank, snapshot.setup.plan)

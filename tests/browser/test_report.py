@@ -116,7 +116,9 @@ def test_on_paper_everything_lies_open_in_light_colours_without_controls(
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     expect(report.locator("details.question .reference p.spoken").last).to_be_visible()
     expect(report.locator(".heard .spoken").first).to_be_visible()
-    for control in ("#report .downloads", "#report .points .entry >> nth=0", "#tabs > .tab-wrapper", "#header .switch"):
+    expect(report.locator(".further .spoken").last).to_be_visible()
+    inside = (f"#report {control} >> nth=0" for control in (".downloads", ".points .entry", ".objection", ".more"))
+    for control in (*inside, "#tabs > .tab-wrapper", "#header .switch"):
         expect(page.locator(control)).to_be_hidden()
     colours = page.evaluate(
         """() => ['body', '#report .card', '#report .statement', '#report .point.contradicted .verdict'].map((selector) => {

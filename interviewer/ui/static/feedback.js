@@ -1,6 +1,5 @@
-// The feedback panel: passes what is pressed to the server, leads from marked words to their points and back, and keeps what
-// is open, the place and the focus when the panel is drawn anew. Runs inside Gradio's HTML component.
-const every = (selector, within = element) => [...within.querySelectorAll(selector)];
+// The feedback panel: passes what is pressed to the server, leads from marked words to their points and back, and keeps the
+// focus when the panel is drawn anew (what is open and typed, keep.js keeps). Runs inside Gradio's HTML component.
 
 element.addEventListener("click", (event) => {
   const at = (selector) => event.target.closest(selector);
@@ -14,14 +13,7 @@ element.addEventListener("click", (event) => {
     trigger("click", { action: "again", question: again.dataset.again });
   }
 });
-element.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const { question, point } = event.target.dataset;
-  const text = event.target.querySelector("textarea").value.trim();
-  if (!text) return;
-  for (const button of every("button", event.target)) button.disabled = true;
-  trigger("click", { action: "dispute", question, point, text });
-});
+element.addEventListener("submit", objecting(() => ({})));
 
 // Marked words and their points, here and in the report: to be on the one shows the other.
 const linked = (node) => {
@@ -52,36 +44,13 @@ if (!window.interviewerMarks) {
   document.addEventListener("click", follow);
 }
 
-// What was open stays open and what was typed stays typed. The newest question, not seen before, comes open.
-const known = new Map();
-const remember = () => {
-  for (const node of every("details[data-key]")) known.set(node.dataset.key, node.open);
-};
-element.addEventListener("toggle", remember, true);
-const typed = new Map();
-element.addEventListener("input", (event) => {
-  const form = event.target.closest("form[data-question]");
-  if (form) typed.set(`${form.dataset.question}/${form.dataset.point}`, event.target.value);
-});
 let inside = false;
 element.addEventListener("focusin", () => { inside = true; });
 document.addEventListener("focusin", (event) => { if (!element.contains(event.target)) inside = false; });
 
-let session = "";
 watch("value", () => {
-  const now = document.querySelector("#room .log")?.dataset.session || "";
-  if (now !== session) { // another interview
-    session = now;
-    known.clear();
-    typed.clear();
-  }
-  for (const node of every("details[data-key]")) {
-    if (known.has(node.dataset.key)) node.open = known.get(node.dataset.key);
-  }
-  for (const form of every("form[data-question]")) {
-    form.querySelector("textarea").value = typed.get(`${form.dataset.question}/${form.dataset.point}`) || "";
-  }
-  remember();
+  keep(element.querySelector(".feedback")?.dataset.session || "");
+  window.dispatchEvent(new Event("interviewer:feedback")); // drawn anew, what was covered up lies open
   // Whoever was in here with the keyboard is taken to what has come in the place of what they pressed.
   if (inside && (document.activeElement === document.body || !document.activeElement)) {
     const next = element.querySelector(".sure button") || element.querySelector("details.question[open] > summary");

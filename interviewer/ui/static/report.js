@@ -6,7 +6,7 @@ window.interviewerPaper ||= (() => {
   });
   let unfolded = [];
   window.addEventListener("beforeprint", () => {
-    unfolded = [...document.querySelectorAll("#report details:not([open]):not(.library)")];
+    unfolded = [...document.querySelectorAll("#report details:not([open]):not(.library, .objection)")];
     for (const details of unfolded) details.open = true;
   });
   window.addEventListener("afterprint", () => {
@@ -15,6 +15,17 @@ window.interviewerPaper ||= (() => {
   });
   return true;
 })();
+
+// A question can be answered again, and objected to, as in the room.
+const about = () => ({ session: element.querySelector(".report").dataset.session });
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-action=again]");
+  if (button) trigger("click", { ...button.dataset, ...about() });
+});
+element.addEventListener("submit", objecting(about));
+const drawn = () => keep(about().session || "");
+watch("value", drawn);
+drawn(); // the tab may be seen for the first time
 
 // A key point leads to its entry in the question bank, unless somebody still wants what they were changing there.
 element.addEventListener("click", (event) => {
