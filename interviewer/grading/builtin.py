@@ -36,7 +36,7 @@ from interviewer.grading.windows import windows
 from interviewer.ports import GradingItem
 
 #: Part of the key under which results are kept: goes up whenever a score may come out otherwise.
-VERSION = "3"
+VERSION = "4"
 #: Compiled questions kept; a bank has some hundreds at most, a batch may bring any number.
 _KEPT = 512
 #: Below this share of the answer's content in the question's vocabulary, with no point touched, it is about something else.
@@ -94,14 +94,15 @@ class BuiltinGrader:
         if verbatim:
             flags.append("verbatim")
         else:
-            talk = gathered.talk if gathered else frozenset()
-            texts = [judged.text[a:b] for n, (a, b) in enumerate(judged.spans) if n not in talk]
+            earning = gathered.earning if gathered else frozenset()
+            texts = [judged.text[a:b] for n, (a, b) in enumerate(judged.spans) if not earning or n in earning]
             flags += self._noticed(compiled, texts, matches)
         wrong = find_misconceptions(compiled, item.answer, found, units)
         return Reading(judged, tuple(matches), tuple(flags), tuple(wrong))
 
     def _noticed(self, compiled: CompiledQuestion, texts: Sequence[str], matches: Sequence[Match]) -> list[str]:
-        """Flags of the whole answer, given as its sentences without small talk: shuffled words, another subject."""
+        """Flags of the answer, given as its sentences that earn something, or all where none does: shuffled words, another
+        subject."""
         touched = max((m.touched for m in matches), default=0.0)
         size = sum(len(tokens(t)) for t in texts)
         flags = []
