@@ -83,7 +83,7 @@ _SAID = (
     "ahead",
     "left_wrong",
     "left_right",
-    "worst",  # the claim of the stretch about anything that sounds wrongest
+    "worst",  # the claim of the stretch about anything that sounds wrongest, −∞ without one
     "by_itself",  # that the sentence is about the point and on its right side, by whichever window
     "against_itself",  # the same of the wrong side
 )
@@ -126,7 +126,8 @@ def numbers(said: Floats) -> Floats:
         chances = said[..., SAID_AT[name]] + _LEAST
         out[..., _AT[name]] = np.log(chances)
         out[..., _AT[f"others_{name.removeprefix('sounds_')}"]] = (chances.sum(axis=-1, keepdims=True) - chances) / count
-    out[..., _AT["answer_worst"]] = said[..., SAID_AT["worst"]]
+    worst = said[..., SAID_AT["worst"]]
+    out[..., _AT["answer_worst"]] = np.where(np.isneginf(worst), _NO_CLAIM, worst)
     return out
 
 
@@ -149,7 +150,7 @@ def _of_sentence(evidence: Evidence, windows: NDArray[np.intp], relevant: NDArra
     out[:, SAID_AT["left_wrong"]] = addressed * shared.left_wrong[chosen, columns]
     out[:, SAID_AT["left_right"]] = addressed * shared.left_right[chosen, columns]
     worst = evidence.claims[windows][relevant[windows]]
-    out[:, SAID_AT["worst"]] = worst.max() if len(worst) else _NO_CLAIM
+    out[:, SAID_AT["worst"]] = worst.max() if len(worst) else -np.inf
 
 
 @dataclass(frozen=True, slots=True)
