@@ -58,7 +58,7 @@ INSTRUCTIONS = (
 #: Talk that answers nothing, by language. The grader's own small talk (`datasets/small_talk.yaml`) must hold none of it.
 PADDING: dict[str, list[str]] = yaml.safe_load((DATASETS / "padding.yaml").read_text(encoding="utf-8"))
 #: Lines of talk in one padded answer, and lines of each language that are tried on a question by themselves.
-_LINES, _ALONE = 2, 10
+_LINES, _ALONE = 2, 5
 
 
 def absolute(bank: Bank, seed: int = 0) -> Iterator[Case]:
@@ -119,18 +119,19 @@ def one_more(question: Question) -> Iterator[Case]:
 def padding(question: Question, answer: str, rng: random.Random) -> Iterator[Case]:
     """An honest answer with talk before it, inside it and after it, and after it in the other language."""
     own, other = ("zh", "en") if CJK_RUN.search(answer) else ("en", "zh")
-    pieces = [ended(answer)[a:b] for a, b in sentences(ended(answer))]
+    whole = ended(answer)
+    starts = [a for a, _ in sentences(whole)]
     for where, at, lang in (
         ("start", 0, own),
-        ("middle", len(pieces) // 2, own),
-        ("end", len(pieces), own),
-        ("other-language", len(pieces), other),
+        ("middle", starts[len(starts) // 2], own),
+        ("end", len(whole), own),
+        ("other-language", len(whole), other),
     ):
-        if where == "middle" and len(pieces) < 2:
+        if where == "middle" and len(starts) < 2:
             continue
         lines = rng.sample(PADDING[lang], _LINES)
-        text = "\n".join((*pieces[:at], *lines, *pieces[at:]))
-        yield Case(f"padding-{where}", question, text, "\n".join(pieces), tuple(lines))
+        text = "\n".join((whole[:at], *lines, whole[at:])).strip()
+        yield Case(f"padding-{where}", question, text, answer, tuple(lines))
 
 
 def padding_alone(question: Question, rng: random.Random) -> Iterator[Case]:

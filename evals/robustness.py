@@ -85,6 +85,7 @@ MARKS: dict[str, Mark] = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_engine_arguments(parser)
+    parser.add_argument("--every-place", action="store_true", help="pad each answer in every place, add every missing point")
     parser.add_argument("--questions", type=int, default=0, metavar="N", help="use the first N questions only (default: all)")
 
 
@@ -95,7 +96,7 @@ def run(args: Namespace, progress: Progress) -> Result:
     bank = load_bank([corpus_dir() / "bank"])
     grader, close = make_grader(args, bank)
     chosen = Bank(bank.questions[: args.questions], bank.topics) if args.questions else bank
-    cases = list(all_cases(chosen))
+    cases = list(all_cases(chosen, args.every_place))
     outcomes: dict[str, list[tuple[bool, float, Case, Assessment]]] = defaultdict(list)
     known: dict[tuple[str, str], float | None] = {}
 
@@ -125,9 +126,9 @@ def run(args: Namespace, progress: Progress) -> Result:
     )
 
 
-def all_cases(bank: Bank) -> Iterator[Case]:
+def all_cases(bank: Bank, every_place: bool = False) -> Iterator[Case]:
     """Every attack on every question, and on honest answers of the grading dataset; padding and further points on all those of
-    its dev half."""
+    its dev half: one place and one point an answer by turns, or every place and every point that it lacks."""
     yield from attacks.absolute(bank)
     for question in bank:
         yield from attacks.right_plus_wrong(question)
@@ -140,9 +141,9 @@ def all_cases(bank: Bank) -> Iterator[Case]:
     dev = [row for row in rows if row.split == "dev"]
     for question in {row.question.id: row.question for row in dev}.values():
         yield from attacks.padding_alone(question, rng)
-    for row in dev:
-        yield from attacks.padding(row.question, row.answer, rng)
-        yield from attacks.missing_point(row, rng)
+    for number, row in enumerate(dev):
+        for cases in (list(attacks.padding(row.question, row.answer, rng)), list(attacks.missing_point(row, rng))):
+            yield from cases if every_place or not cases else [cases[number % len(cases)]]
 
 
 def _result(

@@ -113,7 +113,8 @@ class Sentences:
     def together(self, sentences: Collection[int]) -> Floats:
         """[p, _SAID] of some of the sentences, one at least."""
         chosen = [n for n, sentence in enumerate(self.ids) if sentence in sentences]
-        return self.said[chosen].max(axis=0)
+        most: Floats = self.said[chosen].max(axis=0)
+        return most
 
 
 def numbers(said: Floats) -> Floats:
