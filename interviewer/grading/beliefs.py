@@ -48,11 +48,16 @@ def chances(points: Sequence[KeyPoint], said: Doubles) -> Doubles:
 def earning_sentences(points: Sequence[KeyPoint], sentences: Sentences) -> frozenset[int]:
     """The sentences that would earn something if each were the whole answer."""
     alone = chances(points, sentences.said).tolist()
-    return frozenset(n for n, rows in zip(sentences.ids, alone, strict=True) if any(_earns(*row) for row in rows))
+    return frozenset(n for n, rows in zip(sentences.ids, alone, strict=True) if _worth(points, rows) > 0)
 
 
-def _earns(stated: float, partly: float, contradicted: float) -> bool:
-    return credit(Belief(stated, contradicted, partly=partly)) > 0
+def _worth(points: Sequence[KeyPoint], rows: Sequence[Sequence[float]]) -> float:
+    """The score, 0–100, rounded as scores are."""
+    earned = sum(
+        point.weight * credit(Belief(stated, contradicted, partly=partly))
+        for point, (stated, partly, contradicted) in zip(points, rows, strict=True)
+    )
+    return round(100 * earned / sum(point.weight for point in points), 1)
 
 
 def _by_own_words(found: Doubles, said: Doubles) -> Doubles:
