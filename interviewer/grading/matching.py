@@ -82,13 +82,14 @@ def match_points(compiled: CompiledQuestion, gathered: Gathered | None) -> list[
     found, evidence = gathered.windows, gathered.evidence
     chinese = any(CJK_RUN.search(w.text) for w in found)
     doubts = [_doubt(point, chinese) for point in points]
-    everything = _beliefs(points, doubts, gathered, frozenset(gathered.sentences.ids))
-    earning = _beliefs(points, doubts, gathered, gathered.earning)
+    # Each sentence that earns nothing is held against the others by itself: together, one could make good what another cost.
+    beside = [gathered.earning | {n} for n in gathered.sentences.ids if n not in gathered.earning]
+    readings = [_beliefs(points, doubts, gathered, sentences) for sentences in (gathered.earning, *beside) if sentences]
     touched = sigmoid(evidence.about.max(axis=0))
     out = []
-    for p, (whole, part) in enumerate(zip(everything, earning, strict=True)):
+    for p, held in enumerate(zip(*readings, strict=True)):
         right, wrong = _speakers(evidence, p)
-        belief = part if credit(part) < credit(whole) else whole
+        belief = min(held, key=lambda belief: (credit(belief), -belief.contradicted))
         out.append(Match(belief, found[right], found[wrong], float(touched[p])))
     return out
 
@@ -96,9 +97,7 @@ def match_points(compiled: CompiledQuestion, gathered: Gathered | None) -> list[
 def _beliefs(
     points: Sequence[KeyPoint], doubts: Sequence[float], gathered: Gathered, sentences: frozenset[int]
 ) -> list[Belief]:
-    """What some of the sentences amount to together."""
-    if not sentences:
-        return [Belief(0.0, 0.0, doubt) for doubt in doubts]
+    """What some of the sentences, one at least, amount to together."""
     out = []
     together = chances(points, gathered.sentences.together(sentences)).tolist()
     for p, (stated, partly, contradicted) in enumerate(together):
