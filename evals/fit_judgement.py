@@ -74,9 +74,9 @@ def seen_answers(rows: Sequence[Labelled], bank: Bank, knowledge: Knowledge, cla
         if not found:
             continue
         units = [compiled[question.id].heard(w.text) for w in found]
-        evidence = gather(compiled[question.id], found, units, claims[question.id], judged.lists).evidence
+        said = gather(compiled[question.id], found, units, claims[question.id], judged.lists).sentences
         labels = np.array([row.labels[p.id] for p in question.key_points])
-        out.append(Seen(question.id, numbers(evidence), labels))
+        out.append(Seen(question.id, numbers(said.together(said.ids)), labels))
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evals.attacks import PADDING, one_more
@@ -251,6 +251,26 @@ def test_padding_never_pays_and_hardly_costs(said: list[str], before: list[str],
     alone = points_score(grade("。".join(said)))
     padded = points_score(grade("。".join([*before, *said, *after])))
     assert alone - 10 <= padded <= alone + 1
+
+
+SHIPPED = load_bank([corpus_dir() / "bank"])
+ON_SHIPPED = BuiltinGrader(SHIPPED)
+LINES = [line for lines in PADDING.values() for line in lines]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_what_earns_nothing_by_itself_adds_nothing(data: st.DataObject) -> None:
+    """On every question of the shipped bank, wherever it is put, beside right and wrong sentences."""
+    question = data.draw(st.sampled_from(list(SHIPPED)))
+    sayings = [said for p in question.key_points for said in (*p.accepted[:4], *p.contrasts[:2])]
+    pieces = data.draw(st.lists(st.sampled_from(sayings), min_size=1, max_size=4, unique=True))
+    talk = data.draw(st.lists(st.sampled_from(LINES), min_size=1, max_size=3, unique=True))
+    assume(not any(ON_SHIPPED.grade(GradingItem(question, line)).score for line in talk))
+    at = data.draw(st.integers(0, len(pieces)))
+    alone, padded = ("\n".join(parts) for parts in (pieces, [*pieces[:at], *talk, *pieces[at:]]))
+    before, after = (points_score(ON_SHIPPED.grade(GradingItem(question, text))) for text in (alone, padded))
+    assert after <= before + 1, (question.id, alone, talk)
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

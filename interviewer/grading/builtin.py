@@ -26,7 +26,7 @@ from interviewer.grading.compiled import CompiledQuestion, compile_question
 from interviewer.grading.evidence import quote
 from interviewer.grading.gates import Judged, judge_scope
 from interviewer.grading.lexicon import STOP_WORDS
-from interviewer.grading.matching import Match, gather, match_points
+from interviewer.grading.matching import Gathered, Match, gather, match_points
 from interviewer.grading.misconceptions import find_misconceptions
 from interviewer.grading.ngrams import NgramModel
 from interviewer.grading.reference import Sentence, compare, reference_sentences
@@ -36,7 +36,7 @@ from interviewer.grading.windows import windows
 from interviewer.ports import GradingItem
 
 #: Part of the key under which results are kept: goes up whenever a score may come out otherwise.
-VERSION = "3"
+VERSION = "4"
 #: Compiled questions kept; a bank has some hundreds at most, a batch may bring any number.
 _KEPT = 512
 #: Below this share of the answer's content in the question's vocabulary, with no point touched, it is about something else.
@@ -94,20 +94,24 @@ class BuiltinGrader:
         if verbatim:
             flags.append("verbatim")
         else:
-            talk = gathered.talk if gathered else frozenset()
-            texts = [judged.text[a:b] for n, (a, b) in enumerate(judged.spans) if n not in talk]
-            flags += self._noticed(compiled, texts, matches)
+            flags += self._noticed(compiled, judged, gathered, matches)
         wrong = find_misconceptions(compiled, item.answer, found, units)
         return Reading(judged, tuple(matches), tuple(flags), tuple(wrong))
 
-    def _noticed(self, compiled: CompiledQuestion, texts: Sequence[str], matches: Sequence[Match]) -> list[str]:
-        """Flags of the whole answer, given as its sentences without small talk: shuffled words, another subject."""
+    def _noticed(
+        self, compiled: CompiledQuestion, judged: Judged, gathered: Gathered | None, matches: Sequence[Match]
+    ) -> list[str]:
+        """Flags of the answer: shuffled words, another subject. The first is looked for in what earns something, the second in
+        what comes near any point, or in everything where there is no such sentence: padding must hide and cause neither."""
+        sentences = [judged.text[a:b] for a, b in judged.spans]
+        earning, near = (gathered.earning, gathered.sentences.ids) if gathered else (frozenset(), ())
+        texts = [text for n, text in enumerate(sentences) if not near or n in near]
         touched = max((m.touched for m in matches), default=0.0)
         size = sum(len(tokens(t)) for t in texts)
         flags = []
         off_topic = size >= _OFF_TOPIC_WORDS and touched < _OFF_TOPIC_TOUCHED and _own_share(compiled, texts) < _OFF_TOPIC_SHARE
         if self._shape and self._shape.holds(compiled.question):
-            if self._shape.is_shuffled(texts):
+            if self._shape.is_shuffled([text for n, text in enumerate(sentences) if not earning or n in earning]):
                 flags.append("shuffled")
             off_topic = off_topic or self._shape.answers_another(compiled.question, texts)
         return [*flags, "off-topic"] if off_topic else flags

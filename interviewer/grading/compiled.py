@@ -5,9 +5,9 @@ Knows the bank's question format. Judges nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -55,6 +55,23 @@ class CompiledQuestion:
     groups: tuple[tuple[str, ...], ...]  # per point: its concepts
     asked: frozenset[str]  # units of the question's text
     hearing: Hearing
+    plain_weights: Floats  # [units] rarity of words and pairs as it is, 0 for concepts
+    plain_mass: Floats  # [phrases] the sum of those in each phrase
+    plain_length: Floats  # [phrases] and their Euclidean length
+
+    def narrowed(self, texts: Sequence[Units]) -> Self:
+        """The same with the columns of units that the texts use: all that is measured of them, and a tenth of the work."""
+        used = sorted({column for text in texts for unit in text.all if (column := self.columns.get(unit)) is not None})
+        names = list(self.columns)
+        return replace(
+            self,
+            columns={names[column]: n for n, column in enumerate(used)},
+            weights=self.weights[used],
+            word_weights=self.word_weights[used],
+            recall=self.recall[:, used],
+            presence=self.presence[:, used],
+            plain_weights=self.plain_weights[used],
+        )
 
     def heard(self, text: str) -> Units:
         """A stretch of an answer taken apart, misheard and mistyped words as they were probably meant."""
@@ -84,8 +101,23 @@ def compile_question(question: Question, vocabulary: Vocabulary) -> CompiledQues
     poles = np.array([p.units.poles for p in phrases], dtype=np.float32)
     groups = tuple(_concepts(p, own) for p in question.key_points)
     hearing = Hearing([*(p.units.words for p in phrases), *own], vocabulary.idf)
+    plain = np.array([0.0 if u.startswith("§") else vocabulary.weight(u) for u in columns], dtype=np.float32)
     return CompiledQuestion(
-        question, vocabulary, phrases, columns, weights, weights * blocks[:, 0], recall, presence, poles, groups, asked, hearing
+        question,
+        vocabulary,
+        phrases,
+        columns,
+        weights,
+        weights * blocks[:, 0],
+        recall,
+        presence,
+        poles,
+        groups,
+        asked,
+        hearing,
+        plain,
+        presence @ plain,
+        np.sqrt(presence @ plain**2),
     )
 
 

@@ -45,6 +45,7 @@ def window_features(compiled: CompiledQuestion, texts: Sequence[Units], left_out
     out = np.zeros((len(texts), points, len(NAMES)), dtype=np.float32)
     if not texts or not compiled.columns:
         return out
+    compiled = compiled.narrowed(texts)
     present, mass = _presence(compiled, texts)
     known = present @ compiled.word_weights  # only words of the question's: padding must not make a fragment look substantial
     match = present @ compiled.recall.T  # [windows, phrases]

@@ -8,7 +8,7 @@ number, like a logistic regression with bent lines) whose curves are text in `ju
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,48 +72,86 @@ class Evidence:
         return list(best.values())
 
 
-def numbers(evidence: Evidence) -> Floats:
-    """[p, NUMBERS] of an answer with at least one window."""
-    points = evidence.about.shape[1]
-    out = np.zeros((points, len(NUMBERS)))
-    for p in range(points):
-        _of_point(evidence, p, out[p])
-    _of_others(out)
-    out[:, _AT["answer_worst"]] = _worst(evidence)
+#: What a sentence says of a point, each the most that one of its windows says: chances, but `about` and `worst` in log-odds.
+_SAID = (
+    "about",
+    "stated",
+    "denied",
+    "sounds_right",
+    "sounds_wrong",
+    "cover",
+    "ahead",
+    "left_wrong",
+    "left_right",
+    "worst",  # the claim of the stretch about anything that sounds wrongest, −∞ without one
+    "by_itself",  # that the sentence is about the point and on its right side, by whichever window
+    "against_itself",  # the same of the wrong side
+)
+SAID_AT = {name: i for i, name in enumerate(_SAID)}
+_CHANCES = ("stated", "denied", "sounds_right", "sounds_wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """What each sentence says of each point, [s, p, _SAID]; `ids` are the numbers of the sentences. Whatever is told of several
+    sentences is the most that one of them says."""
+
+    ids: tuple[int, ...]
+    said: Floats
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """From windows: for each point the one of the sentence's windows that is most about it speaks for the sentence."""
+        ids = tuple(dict.fromkeys(evidence.sentence_of))
+        out = np.empty((len(ids), evidence.about.shape[1], len(_SAID)))
+        own = np.asarray(evidence.sentence_of)
+        relevant = sigmoid(evidence.about.max(axis=1)) >= _RELEVANT
+        for s, sentence in enumerate(ids):
+            _of_sentence(evidence, np.flatnonzero(own == sentence), relevant, out[s])
+        return cls(ids, out)
+
+    def together(self, sentences: Collection[int]) -> Floats:
+        """[p, _SAID] of some of the sentences, one at least."""
+        chosen = [n for n, sentence in enumerate(self.ids) if sentence in sentences]
+        most: Floats = self.said[chosen].max(axis=0)
+        return most
+
+
+def numbers(said: Floats) -> Floats:
+    """[..., p, NUMBERS] from [..., p, _SAID]."""
+    out = np.zeros((*said.shape[:-1], len(NUMBERS)))
+    for name in ("about", "cover", "ahead", "left_wrong", "left_right"):
+        out[..., _AT[name]] = said[..., SAID_AT[name]]
+    count = max(1, said.shape[-2] - 1)
+    for name in _CHANCES:
+        chances = said[..., SAID_AT[name]] + _LEAST
+        out[..., _AT[name]] = np.log(chances)
+        out[..., _AT[f"others_{name.removeprefix('sounds_')}"]] = (chances.sum(axis=-1, keepdims=True) - chances) / count
+    worst = said[..., SAID_AT["worst"]]
+    out[..., _AT["answer_worst"]] = np.where(np.isneginf(worst), _NO_CLAIM, worst)
     return out
 
 
-def _of_point(evidence: Evidence, p: int, out: Floats) -> None:
-    chosen = evidence.speaking(p)
-    about, right = evidence.about[chosen, p], evidence.right[chosen, p]
+def _of_sentence(evidence: Evidence, windows: NDArray[np.intp], relevant: NDArray[np.bool_], out: Floats) -> None:
+    columns = np.arange(out.shape[0])
+    about, right = evidence.about[windows], evidence.right[windows]
+    near = sigmoid(about)
+    out[:, SAID_AT["by_itself"]] = (near * sigmoid(right)).max(axis=0)
+    out[:, SAID_AT["against_itself"]] = (near * sigmoid(-right)).max(axis=0)
+    speaking = about.argmax(axis=0)
+    chosen = windows[speaking]
+    about, right, addressed = about[speaking, columns], right[speaking, columns], near[speaking, columns]
     claims = evidence.claims[chosen]
-    addressed = sigmoid(about)
-    out[_AT["about"]] = about.max()
-    for name, side in (("stated", right), ("denied", -right), ("sounds_right", -claims), ("sounds_wrong", claims)):
-        out[_AT[name]] = np.log((addressed * sigmoid(side)).max() + _LEAST)
+    out[:, SAID_AT["about"]] = about
+    for name, side in zip(_CHANCES, (right, -right, -claims, claims), strict=True):
+        out[:, SAID_AT[name]] = addressed * sigmoid(side)
     shared = evidence.overlap
-    out[_AT["cover"]] = shared.cover[:, p].max()
-    out[_AT["ahead"]] = shared.ahead[chosen, p].max()
-    out[_AT["left_wrong"]] = (addressed * shared.left_wrong[chosen, p]).max()
-    out[_AT["left_right"]] = (addressed * shared.left_right[chosen, p]).max()
-
-
-def _of_others(out: Floats) -> None:
-    count = max(1, len(out) - 1)
-    for name, source in (
-        ("others_stated", "stated"),
-        ("others_denied", "denied"),
-        ("others_right", "sounds_right"),
-        ("others_wrong", "sounds_wrong"),
-    ):
-        chances = np.exp(out[:, _AT[source]])
-        out[:, _AT[name]] = (chances.sum() - chances) / count
-
-
-def _worst(evidence: Evidence) -> float:
-    """The highest of the claims of stretches that are about some point."""
-    relevant = sigmoid(evidence.about.max(axis=1)) >= _RELEVANT
-    return float(evidence.claims[relevant].max()) if relevant.any() else _NO_CLAIM
+    out[:, SAID_AT["cover"]] = shared.cover[windows].max(axis=0)
+    out[:, SAID_AT["ahead"]] = shared.ahead[chosen, columns]
+    out[:, SAID_AT["left_wrong"]] = addressed * shared.left_wrong[chosen, columns]
+    out[:, SAID_AT["left_right"]] = addressed * shared.left_right[chosen, columns]
+    worst = evidence.claims[windows][relevant[windows]]
+    out[:, SAID_AT["worst"]] = worst.max() if len(worst) else -np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +178,10 @@ class Additive:
         return cls(data["bias"], {n: Curve(tuple(c["at"]), tuple(c["value"])) for n, c in data["curves"].items()})
 
     def chance(self, rows: Floats) -> Floats:
-        """[p, NUMBERS] → [p] chances, 0–1."""
-        total = np.full(len(rows), self.bias)
+        """[..., NUMBERS] → [...] chances, 0–1."""
+        total = np.full(rows.shape[:-1], self.bias)
         for name, curve in self.curves.items():
-            total += curve(rows[:, _AT[name]])
+            total += curve(rows[..., _AT[name]])
         return sigmoid(total)
 
 
@@ -160,10 +198,10 @@ class Judgement:
         return cls(*(Additive.from_json(data[name]) for name in ("addressed", "right", "full")))
 
     def chances(self, rows: Floats) -> Floats:
-        """[p, NUMBERS] → [p, 4]: stated, touched, stated wrongly, absent; each row sums to 1."""
+        """[..., NUMBERS] → [..., 4]: stated, touched, stated wrongly, absent; each row sums to 1."""
         addressed, right, full = (model.chance(rows) for model in (self.addressed, self.right, self.full))
         parts = (addressed * right * full, addressed * right * (1 - full), addressed * (1 - right), 1 - addressed)
-        return np.stack(parts, axis=1)
+        return np.stack(parts, axis=-1)
 
 
 @cache

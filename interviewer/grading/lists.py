@@ -82,7 +82,7 @@ def names_in(text: str, names: AbstractSet[str]) -> int:
     """How many of the known names make up nearly all of a text; 0 where there is more to it."""
     folded = normalise(text)
     rest, found = f" {folded} ", 0
-    for name in sorted(names, key=len, reverse=True):
+    for name in sorted((name for name in names if name in folded), key=len, reverse=True):
         edge = r"(?<![a-z0-9])", r"(?![a-z0-9])"
         pattern = (edge[0] if name[:1].isascii() else "") + re.escape(name) + (edge[1] if name[-1:].isascii() else "")
         rest, times = re.subn(pattern, " ; ", rest)

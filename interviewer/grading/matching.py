@@ -14,13 +14,15 @@ import numpy as np
 
 from interviewer.domain.questions import KeyPoint
 from interviewer.domain.text import CJK_RUN, tokens
+from interviewer.grading.beliefs import SAID, SURE_DENIAL, chances, earning_sentences, knowledge
 from interviewer.grading.calibration import Knowledge, load_calibration, sigmoid
 from interviewer.grading.compiled import CompiledQuestion
 from interviewer.grading.features import window_features
-from interviewer.grading.judgement import Evidence, load_judgement, numbers
+from interviewer.grading.gates import is_dont_know
+from interviewer.grading.judgement import Evidence, Sentences
 from interviewer.grading.ngrams import NgramModel
 from interviewer.grading.overlap import overlap
-from interviewer.grading.scoring import Belief
+from interviewer.grading.scoring import Belief, credit
 from interviewer.grading.small_talk import load_small_talk
 from interviewer.grading.vocabulary import Units
 from interviewer.grading.windows import Window
@@ -40,12 +42,6 @@ OTHER_LANGUAGE_DOUBT = 2.0
 LIST_FACTOR = 0.3
 #: How much sounding wrong counts, beside being about the point, for which sentence is quoted.
 _CLAIM_SHARE = 0.3
-#: A point is addressed at most this many times as likely as the best sentence is about it.
-_REACH = 2.5
-#: From here on a sentence by itself says a point in so many words, and how far that is trusted.
-_SAID, _TRUST = 0.85, 0.8
-#: From here on a sentence by itself denies a point that another one states. (Dev: 0.6 does as well.)
-_SURE_DENIAL = 0.75
 #: A sentence less likely than the first to be about any point is padding; one that sounds like small talk must be likelier by
 #: up to the second. (Dev: the scores are as good as without; of 367 answers padded with other talk 5 rise by over 1, not 121.)
 _BESIDE, _MORE_OF_TALK = 0.1, 0.6
@@ -55,11 +51,16 @@ _LIKELY_DENIAL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The windows of an answer that count and what they say; `talk` numbers the sentences that are small talk."""
+    """The windows of an answer that count and what they say, by window and by sentence.
+
+    `earning` numbers the sentences that would earn something, were each the whole answer. What the others say can only be held
+    against the candidate: a sentence that is worth nothing by itself never raises a score, whatever it is put beside.
+    """
 
     windows: Sequence[Window]
     evidence: Evidence
-    talk: frozenset[int]
+    sentences: Sentences
+    earning: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,6 @@ class Match:
     touched: float
 
 
-def knowledge(point: KeyPoint) -> Knowledge:
-    """Which of the three calibrations suits the point."""
-    return "bare" if not point.accepted else "full" if point.contrasts else "accepted"
-
-
 def match_points(compiled: CompiledQuestion, gathered: Gathered | None) -> list[Match]:
     """One Match per key point, in order; None stands for an answer without a window."""
     points = compiled.question.key_points
@@ -86,41 +82,37 @@ def match_points(compiled: CompiledQuestion, gathered: Gathered | None) -> list[
     found, evidence = gathered.windows, gathered.evidence
     chinese = any(CJK_RUN.search(w.text) for w in found)
     doubts = [_doubt(point, chinese) for point in points]
-    rows = numbers(evidence)
-    chances = {known: load_judgement(known).chances(rows) for known in {knowledge(p) for p in points}}
+    # Each sentence that earns nothing is held against the others by itself: together, one could make good what another cost.
+    beside = [gathered.earning | {n} for n in gathered.sentences.ids if n not in gathered.earning]
+    readings = [_beliefs(points, doubts, gathered, sentences) for sentences in (gathered.earning, *beside) if sentences]
+    touched = sigmoid(evidence.about.max(axis=0))
     out = []
-    for p, point in enumerate(points):
-        stated, partly, contradicted = _by_own_words(evidence, p, *map(float, chances[knowledge(point)][p, :3]))
+    for p, held in enumerate(zip(*readings, strict=True)):
         right, wrong = _speakers(evidence, p)
-        if right != wrong:
-            contradicted = max(contradicted, _denial(evidence, p, wrong))
-        touched = float(sigmoid(evidence.about[:, p].max()))
-        out.append(Match(Belief(stated, contradicted, doubts[p], partly), found[right], found[wrong], touched))
+        belief = min(held, key=lambda belief: (credit(belief), -belief.contradicted))
+        out.append(Match(belief, found[right], found[wrong], float(touched[p])))
     return out
 
 
-def _by_own_words(
-    evidence: Evidence, point: int, stated: float, partly: float, contradicted: float
-) -> tuple[float, float, float]:
-    """The three chances, held to what is said of the point itself: the rest of the answer can't make up a point that no
-    sentence is about, nor take away one that a sentence says in so many words while none denies it."""
-    about, right = sigmoid(evidence.about[:, point]), sigmoid(evidence.right[:, point])
-    reach = _REACH * float(about.max())
-    addressed = stated + partly + contradicted
-    if addressed > reach:
-        stated, partly, contradicted = (chance * reach / addressed for chance in (stated, partly, contradicted))
-    said, denied = float((about * right).max()), float((about * (1 - right)).max())
-    if said >= _SAID and denied < _SURE_DENIAL:
-        stated = max(stated, said * _TRUST)
-        partly, contradicted = min(partly, 1 - stated), min(contradicted, 1 - stated)
-    return stated, partly, contradicted
+def _beliefs(
+    points: Sequence[KeyPoint], doubts: Sequence[float], gathered: Gathered, sentences: frozenset[int]
+) -> list[Belief]:
+    """What some of the sentences, one at least, amount to together."""
+    out = []
+    together = chances(points, gathered.sentences.together(sentences)).tolist()
+    for p, (stated, partly, contradicted) in enumerate(together):
+        right, wrong = _speakers(gathered.evidence, p, sentences)
+        if right != wrong:
+            contradicted = max(contradicted, _denial(gathered.evidence, p, wrong))
+        out.append(Belief(stated, contradicted, doubts[p], partly))
+    return out
 
 
 def _denial(evidence: Evidence, point: int, window: int) -> float:
     """How sure another sentence than the one that states the point denies it, 0 where that is in doubt: saying it rightly and
     wrongly is worth less than saying it rightly."""
     sure = float(sigmoid(evidence.about[window, point]) * sigmoid(-evidence.right[window, point]))
-    return sure if sure >= _SURE_DENIAL else 0.0
+    return sure if sure >= SURE_DENIAL else 0.0
 
 
 def gather(
@@ -135,8 +127,7 @@ def gather(
     Padding doesn't count. `lists` numbers sentences that are bare lists of terms: those hardly do.
     """
     about, right = _log_odds(compiled, units)
-    talk, beside = _padding(found, about)
-    padding = talk | beside
+    padding = _padding(found, about)
     kept = [n for n, window in enumerate(found) if window.sentence not in padding] or list(range(len(found)))
     found, units, about, right = [found[n] for n in kept], [units[n] for n in kept], about[kept], right[kept]
     listed = [n for n, window in enumerate(found) if window.sentence in lists]
@@ -144,23 +135,22 @@ def gather(
     wrongness = np.array(_wrongness(found, claims))
     _acquit(found, about, right, wrongness)
     evidence = Evidence(about, right, [w.sentence for w in found], wrongness, overlap(compiled, units))
-    return Gathered(found, evidence, talk)
+    sentences = Sentences.of(evidence)
+    silent = frozenset(n for n, window in _whole_sentences(found).items() if is_dont_know(window.text))
+    earning = earning_sentences(compiled.question.key_points, sentences) - silent
+    return Gathered(found, evidence, sentences, earning)
 
 
-def _padding(found: Sequence[Window], about: Doubles) -> tuple[frozenset[int], frozenset[int]]:
-    """The sentences that are small talk, and those that are beside every point. A score is made of the best of many sentences'
-    numbers, so that each of them would be one more chance."""
+def _padding(found: Sequence[Window], about: Doubles) -> frozenset[int]:
+    """The sentences that are small talk or beside every point. A score is made of the best of many sentences' numbers, so that
+    each of them would be one more chance."""
     whole = _whole_sentences(found)
     odds = load_small_talk().log_odds([window.text for window in whole.values()])
     nearest = dict.fromkeys(whole, 0.0)
     for window, near in zip(found, sigmoid(about.max(axis=1)), strict=True):
         nearest[window.sentence] = max(nearest[window.sentence], float(near))
-    talk: set[int] = set()
-    beside: set[int] = set()
-    for sentence, sounds in zip(whole, odds, strict=True):
-        if nearest[sentence] < _BESIDE + _MORE_OF_TALK * float(sigmoid(2 * sounds)):
-            (talk if sounds > 0 else beside).add(sentence)
-    return frozenset(talk), frozenset(beside)
+    wanted = _BESIDE + _MORE_OF_TALK * sigmoid(2 * np.asarray(odds))
+    return frozenset(sentence for sentence, least in zip(whole, wanted, strict=True) if nearest[sentence] < least)
 
 
 def _whole_sentences(found: Sequence[Window]) -> dict[int, Window]:
@@ -178,7 +168,7 @@ def _acquit(found: Sequence[Window], about: Doubles, right: Doubles, wrongness: 
     The stretches of a long sentence stand for themselves. Changes the last two."""
     stated, denied = sigmoid(about) * sigmoid(right), sigmoid(about) * sigmoid(-right)
     for group in _groups(found):
-        if stated[group].max() >= _SAID and denied[group].max() < _LIKELY_DENIAL:
+        if stated[group].max() >= SAID and denied[group].max() < _LIKELY_DENIAL:
             right[group] = np.maximum(right[group], 0.0)
             wrongness[group] = np.minimum(wrongness[group], 0.0)
 
@@ -227,9 +217,9 @@ def _doubt(point: KeyPoint, chinese: bool) -> float:
     return DOUBT[known]
 
 
-def _speakers(evidence: Evidence, point: int) -> tuple[int, int]:
-    """The windows to quote for a point: where it is said, and where it is denied."""
-    chosen = evidence.speaking(point)
+def _speakers(evidence: Evidence, point: int, among: frozenset[int] | None = None) -> tuple[int, int]:
+    """The windows to quote for a point, of all sentences or `among` some: where it is said, and where it is denied."""
+    chosen = [w for w in evidence.speaking(point) if among is None or evidence.sentence_of[w] in among]
     about, right = evidence.about[chosen, point], evidence.right[chosen, point]
     claims = evidence.claims[chosen]
     said = np.log(sigmoid(about)) + np.log(sigmoid(right)) - _CLAIM_SHARE * claims

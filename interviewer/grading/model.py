@@ -17,10 +17,11 @@ from interviewer.domain.assessment import Assessment, GraderInfo
 from interviewer.domain.errors import ContextOverflow, EngineError
 from interviewer.domain.questions import Bank
 from interviewer.domain.text import detect_language
+from interviewer.grading.beliefs import knowledge
 from interviewer.grading.builtin import BuiltinGrader, Reading, assess
 from interviewer.grading.combine import Mix, View, agreed, load_mix
 from interviewer.grading.fewshot import ExamplePool
-from interviewer.grading.matching import Match, knowledge
+from interviewer.grading.matching import Match
 from interviewer.grading.model_prompts import (
     ASSUMED_WINDOW,
     NO,

@@ -38,14 +38,11 @@ class Overlap:
 
 def overlap(compiled: CompiledQuestion, units: Sequence[Units]) -> Overlap:
     """The overlaps of stretches with each point. Concepts don't count here: their names' words do."""
-    columns = list(compiled.columns)
-    plain = np.array([not unit.startswith("§") for unit in columns], dtype=float)
-    weights = np.array([compiled.vocabulary.weight(unit) for unit in columns]) * plain
-    phrases = compiled.presence * plain
+    compiled = compiled.narrowed(units)
+    weights, phrases = compiled.plain_weights.astype(float), compiled.presence.astype(float)
     present, mass, length = _present(compiled, units)
-    cover = (present * weights) @ phrases.T / ((phrases * weights).sum(axis=1) + _TINY)
-    norms = np.sqrt((phrases * weights**2).sum(axis=1)) + _TINY
-    cosine = (present * weights**2) @ phrases.T / norms / (length + _TINY)[:, None]
+    cover = (present * weights) @ phrases.T / (compiled.plain_mass + _TINY)
+    cosine = (present * weights**2) @ phrases.T / (compiled.plain_length + _TINY) / (length + _TINY)[:, None]
     shape = (len(units), len(compiled.question.key_points))
     out = Overlap(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
     near = np.zeros(shape)
