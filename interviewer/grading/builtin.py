@@ -102,7 +102,8 @@ class BuiltinGrader:
         self, compiled: CompiledQuestion, judged: Judged, gathered: Gathered | None, matches: Sequence[Match]
     ) -> list[str]:
         """Flags of the answer: shuffled words, another subject. The first is looked for in what earns something, the second in
-        what comes near any point, or in everything where there is no such sentence: padding must hide and cause neither."""
+        what comes near any point, or in everything where there is no such sentence: padding must hide and cause neither. That
+        it answers another question is looked for in everything too, but must not hang on one sentence that earns nothing."""
         sentences = [judged.text[a:b] for a, b in judged.spans]
         earning, near = (gathered.earning, gathered.sentences.ids) if gathered else (frozenset(), ())
         texts = [text for n, text in enumerate(sentences) if not near or n in near]
@@ -113,7 +114,11 @@ class BuiltinGrader:
         if self._shape and self._shape.holds(compiled.question):
             if self._shape.is_shuffled([text for n, text in enumerate(sentences) if not earning or n in earning]):
                 flags.append("shuffled")
-            off_topic = off_topic or self._shape.answers_another(compiled.question, texts)
+            without_one = [[t for m, t in enumerate(sentences) if m != n] for n in range(len(sentences)) if n not in earning]
+            off_topic = off_topic or any(
+                all(self._shape.answers_another(compiled.question, looked_at) for looked_at in views)
+                for views in ([texts], [sentences, *without_one])
+            )
         return [*flags, "off-topic"] if off_topic else flags
 
     def _compiled(self, question: Question) -> tuple[CompiledQuestion, tuple[Sentence, ...]]:
