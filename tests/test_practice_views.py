@@ -221,6 +221,21 @@ def test_a_second_answer_is_set_beside_the_first() -> None:
     assert EN("again_ungraded", n=2) in feedback(live(interview))
 
 
+def test_what_was_answered_again_comes_first_and_open(settings: Settings) -> None:
+    interview = held()
+    closed = interview.closed[0]
+    second = Retry(9, "it is well said", assessment("it is well said", nasty=NASTY))
+    interview.closed = (closed, replace(closed, question_id="q2"))
+    made, _, here = panel(settings, interview)
+    here.confide("q2", None)
+    order = re.compile(r'data-key="(f[^"]*)" data-question="([^"]*)"\s+(open)?')
+    assert order.findall(made.html(here.snapshot)) == [("f2", "q2", "open"), ("f1", "q1", "")]
+    interview.closed = (replace(closed, retries=(second,)), replace(closed, question_id="q2"))
+    interview.turns += (replace(interview.turns[1], number=9, kind=TurnKind.RETRY, text="it is well said"),)
+    made, _, here = panel(settings, interview)
+    assert order.findall(made.html(here.snapshot)) == [("f1-again", "q1", "open"), ("f2", "q2", "")]
+
+
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the page says in its corner."""

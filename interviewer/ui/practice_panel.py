@@ -16,7 +16,7 @@ import gradio as gr
 
 from interviewer.dialogue.planned import as_planned
 from interviewer.domain.errors import InterviewerError
-from interviewer.domain.transcript import answer_text
+from interviewer.domain.transcript import TurnKind, answer_text
 from interviewer.ui.html import render, static
 from interviewer.ui.live import LiveInterview, Snapshot
 from interviewer.ui.practice_view import SURE, practice_views
@@ -159,5 +159,9 @@ class PracticePanel:
         quiet = not snapshot.shows_grades
         _, limits = who_speaks(self._parts.engine_status(), words)
         cards = practice_views(snapshot, as_planned(self._parts.bank, snapshot.setup.plan), words, disputes)
+        newest = snapshot.turns[-1] if snapshot.turns else None
+        if newest and newest.kind is TurnKind.RETRY:  # it is this answer that one wants to read of
+            numbers = {number for number, card in cards.items() if card.question_id == newest.question_id}
+            views = sorted(views, key=lambda view: view.number not in numbers)
         said = {"quiet": quiet, "limits": limits if views else ""}
         return render("feedback", words, session=snapshot.session_id, views=views, cards=cards, sure=SURE, **said)
