@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
 
 #: A unit that the question itself says counts this much in a match: repeating the question shows no knowledge.
 QUESTION_FACTOR = 0.35
@@ -55,9 +56,9 @@ class CompiledQuestion:
     groups: tuple[tuple[str, ...], ...]  # per point: its concepts
     asked: frozenset[str]  # units of the question's text
     hearing: Hearing
-    plain_weights: Floats  # [units] rarity of words and pairs as it is, 0 for concepts
-    plain_mass: Floats  # [phrases] the sum of those in each phrase
-    plain_length: Floats  # [phrases] and their Euclidean length
+    plain_weights: Doubles  # [units] rarity of words and pairs as it is, 0 for concepts
+    plain_mass: Doubles  # [phrases] the sum of those in each phrase
+    plain_length: Doubles  # [phrases] and their Euclidean length
 
     def narrowed(self, texts: Sequence[Units]) -> Self:
         """The same with the columns of units that the texts use: all that is measured of them, and a tenth of the work."""
@@ -101,7 +102,7 @@ def compile_question(question: Question, vocabulary: Vocabulary) -> CompiledQues
     poles = np.array([p.units.poles for p in phrases], dtype=np.float32)
     groups = tuple(_concepts(p, own) for p in question.key_points)
     hearing = Hearing([*(p.units.words for p in phrases), *own], vocabulary.idf)
-    plain = np.array([0.0 if u.startswith("§") else vocabulary.weight(u) for u in columns], dtype=np.float32)
+    plain = np.array([0.0 if u.startswith("§") else vocabulary.weight(u) for u in columns])
     return CompiledQuestion(
         question,
         vocabulary,

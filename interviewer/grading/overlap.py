@@ -39,7 +39,7 @@ class Overlap:
 def overlap(compiled: CompiledQuestion, units: Sequence[Units]) -> Overlap:
     """The overlaps of stretches with each point. Concepts don't count here: their names' words do."""
     compiled = compiled.narrowed(units)
-    weights, phrases = compiled.plain_weights.astype(float), compiled.presence.astype(float)
+    weights, phrases = compiled.plain_weights, compiled.presence.astype(float)
     present, mass, length = _present(compiled, units)
     cover = (present * weights) @ phrases.T / (compiled.plain_mass + _TINY)
     cosine = (present * weights**2) @ phrases.T / (compiled.plain_length + _TINY) / (length + _TINY)[:, None]
