@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,7 +28,7 @@ from tests.test_reading import Parrot, settled, sound
 from tests.test_settings import SERVER, placed
 from tests.tiny_models import build_tiny_model
 from tests.tiny_vits import CHARACTERS, LETTERS, build_tiny_vits
-from tests.ui_fakes import NASTY, FakeParts, question
+from tests.ui_fakes import NASTY, FakeParts, question, use, visible
 
 EN, ZH = words_for("en"), words_for("zh")
 
@@ -168,16 +167,6 @@ def section(parts: Any, words: Words = EN, lang: Lang = "en") -> ReadingSection:
     page = ReadingSection(parts, words, lang)
     placed(page.build)
     return page
-
-
-def use(page: ReadingSection, kind: Any, name: Any = "") -> dict[Any, Any]:
-    """What pressing Use changes."""
-    return asyncio.run(page._use(kind, name))
-
-
-def visible(page: ReadingSection, changes: dict[Any, Any]) -> set[str]:
-    buttons = {"yes": page.fetch.yes, "no": page.fetch.no, "stop": page.fetch.stop}
-    return {name for name, button in buttons.items() if changes[button]["visible"]}
 
 
 def test_a_voice_is_fetched_after_a_yes_and_used_at_once(

@@ -3,7 +3,6 @@ strangers."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from tests.test_settings import SERVER, placed
 from tests.test_voice import settled
 from tests.tiny_models import build_tiny_model
 from tests.tiny_whisper import build_tiny_whisper
-from tests.ui_fakes import NASTY
+from tests.ui_fakes import NASTY, use, visible
 
 EN, ZH = words_for("en"), words_for("zh")
 
@@ -46,17 +45,6 @@ def section(parts: Any, words: Words = EN) -> VoiceSection:
     page = VoiceSection(parts, words)
     placed(page.build)
     return page
-
-
-def use(page: VoiceSection, kind: Any, name: Any = "") -> dict[Any, Any]:
-    """What pressing Use changes."""
-    return asyncio.run(page._use(kind, name))
-
-
-def visible(page: VoiceSection, changes: dict[Any, Any]) -> set[str]:
-    """Which of the download's buttons are shown."""
-    buttons = {"yes": page.fetch.yes, "no": page.fetch.no, "stop": page.fetch.stop}
-    return {name for name, button in buttons.items() if changes[button]["visible"]}
 
 
 def test_a_recogniser_is_fetched_after_a_yes_and_used_at_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from interviewer.report import Report, build_report
 from interviewer.report.progress import Overview, overview
 from interviewer.session import Committed, Ended, Progress, QuestionClosed, Spoken, Update
 from interviewer.storage.archive import Asked
+from interviewer.ui.settings_reading import ReadingSection
+from interviewer.ui.settings_voice import VoiceSection
 from interviewer.voice.delivery import measure
 from interviewer.voice.dictation import Dictation
 from interviewer.voice.glossary import Glossary
@@ -277,3 +280,14 @@ def nasty_report() -> Any:
 def nasty_bank() -> Bank:
     """A bank in which every text tries to become markup."""
     return Bank((question(1, NASTY),), {"topic": LocalText(NASTY, NASTY)})
+
+
+def use(section: ReadingSection | VoiceSection, kind: Any, name: Any = "") -> dict[Any, Any]:
+    """What pressing Use in a section of the settings changes."""
+    return asyncio.run(section._use(kind, name))
+
+
+def visible(section: ReadingSection | VoiceSection, changes: dict[Any, Any]) -> set[str]:
+    """Which of its download's buttons are shown."""
+    buttons = {"yes": section.fetch.yes, "no": section.fetch.no, "stop": section.fetch.stop}
+    return {name for name, button in buttons.items() if changes[button]["visible"]}
