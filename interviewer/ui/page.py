@@ -107,7 +107,10 @@ class Page:
             today.start.click(self.start_today, form.lang, everything, trigger_mode="once", **EVENT)
         self.bank.question.click(self.practise, form.lang, everything, trigger_mode="once", **EVENT)
         chosen = [form.topics, form.questions]
-        room.leave.click(self.leave, [self.session, *chosen], everything, **EVENT)
+        room.leave.click(
+            self.leave, [self.session, *chosen], everything,
+            js="(saved, topics, questions) => [window.interviewer.here(saved), topics, questions]", **EVENT,
+        )  # fmt: skip
         room.new.click(self.to_setup, chosen, everything, **EVENT)
         room.see_report.click(self.see_report, None, self.tabs, **EVENT)
         room.report.click(self.in_report, self.session, [*everything, *self.bank.entry_outputs], **EVENT)

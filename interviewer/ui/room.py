@@ -29,6 +29,9 @@ from interviewer.wiring import Parts
 LONGEST_ANSWER = 20_000
 #: Events that only pass values along must never wait for one another.
 EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+#: In the browser, before an event with the session as its only input: the interview that the page shows. What it remembers
+#: comes a moment later than what it shows, and who is quick would find their interview gone.
+HERE = "(saved) => window.interviewer.here(saved)"
 BUTTONS = {
     "hint": TurnKind.HINT_REQUEST,
     "clarify": TurnKind.CLARIFY_REQUEST,
@@ -120,19 +123,19 @@ class Room:
             js="(_, session) => window.interviewer.send(session)", trigger_mode="multiple", **EVENT,
         )  # fmt: skip
         sent.then(None, js="() => window.interviewer.settled()", **EVENT)  # also when the server could not be reached
-        self.answer.stop(self.stop, self.session, None, **EVENT)
+        self.answer.stop(self.stop, self.session, None, js=HERE, **EVENT)
         for kind, button in self.buttons.items():
             button.click(
                 self.press, [self.session, self.mark], self.outputs, js=self._press_js(kind), trigger_mode="multiple", **EVENT
             )
-        self.again.click(self.proceed, self.session, self.outputs, **EVENT)
-        self.practice.wire(self.session, self.room, self.answer, EVENT)
+        self.again.click(self.proceed, self.session, self.outputs, js=HERE, **EVENT)
+        self.practice.wire(self.session, self.room, self.answer, {**EVENT, "js": HERE})
 
     def _press_js(self, kind: str) -> str:
         mark = f"window.interviewer.mark('{kind}')"
         if kind == "end":
             mark = f"window.confirm({_js(self._words('end_confirm'))}) ? {mark} : ''"
-        return f"(session) => {{ const mark = {mark}; return [session, mark && '{kind}:' + mark]; }}"
+        return f"(session) => {{ const mark = {mark}; return [window.interviewer.here(session), mark && '{kind}:' + mark]; }}"
 
     # ------------------------------------------------------------ handlers
 

@@ -111,3 +111,17 @@ def test_in_a_real_interview_there_is_no_hint_to_press(visit: Visit) -> None:
     room.page.keyboard.press("Alt+s")
     room.replied(turns)
     expect(room.said_by("candidate")).to_have_text(["(skipped)"])
+
+
+def test_what_is_done_in_the_room_is_for_the_interview_it_shows(visit: Visit) -> None:
+    """Also in the moment before the page remembers which one that is: its memory comes after the first words."""
+    room = visit()
+    here = "saved => window.interviewer.here(saved)"
+    assert room.page.evaluate(here, {"session": None}) == {"session": None}
+    room.start()
+    shown = {"session": room.log.get_attribute("data-session")}
+    assert shown["session"]
+    assert room.page.evaluate(here, {"session": None}) == shown
+    room.page.locator("#leave").click()
+    expect(room.page.locator("#start")).to_be_visible()
+    assert room.page.evaluate(here, {"session": None}) == {"session": None}
