@@ -196,13 +196,13 @@ class Person:
     async def answer(self, text: str) -> float:
         """Seconds from sending the answer to the first word of the reply."""
         handler = self._surface.handler("answer", "submit")
-        box = self._surface.component("answer")
+        box, place = self._surface.component("answer"), self._surface.component("shown")
         filled: list[Any] = []
         for component in handler.inputs:
             if component == box:
                 filled.append(text)
-            elif self._surface.kind(component) == "browserstate":
-                filled.append({"session": self.session})
+            elif component == place:
+                filled.append(self.session)
             elif self._surface.kind(component) == "textbox":
                 filled.append(f"{self.turns}:{secrets.token_hex(4)}")
             else:

@@ -246,17 +246,6 @@ def test_thirty_interviews_at_once() -> None:
     assert asyncio.run(hold()) == [11] * 30
 
 
-def test_what_was_sent_is_no_draft_any_more(gated: ScriptedInterview) -> None:
-    live = LiveInterview(gated)  # type: ignore[arg-type]
-    live.act(say("sent"), pending="sent")
-    assert live.snapshot.has_heard("sent")
-    gated.gate.set()  # type: ignore[union-attr]
-    last = follow(live)[-1]
-    assert last.has_heard("sent")
-    assert not last.has_heard("And why is that so?")
-    assert not last.has_heard("sent, and more")
-
-
 def test_what_was_taken_is_told_by_its_ticket(gated: ScriptedInterview) -> None:
     live = LiveInterview(gated)  # type: ignore[arg-type]
     live.act(say("one"), ticket="draft-1")

@@ -94,11 +94,6 @@ class Snapshot:
         last = next((turn for turn in reversed(self.turns) if turn.kind is not TurnKind.RETRY), None)
         return last is None or last.speaker is Speaker.CANDIDATE or last.kind is TurnKind.OPEN
 
-    def has_heard(self, text: str) -> bool:
-        """Whether the candidate has sent exactly this before, so that a browser's kept draft of it is none any more."""
-        said = (turn.text for turn in self.turns if turn.speaker is Speaker.CANDIDATE)
-        return text == self.pending or text in said
-
 
 class LiveInterview:
     """One interview, at most one action at a time, and the newest snapshot of it. Thread-safe."""

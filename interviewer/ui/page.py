@@ -18,16 +18,13 @@ from interviewer.ui.live import LiveInterviews
 from interviewer.ui.progress_page import ProgressPage
 from interviewer.ui.report_desk import ReportDesk
 from interviewer.ui.report_page import empty_report, report_view
-from interviewer.ui.room import EVENT, Changes, Room, WayOut, explain, session_of, warn
+from interviewer.ui.room import EVENT, HERE, Changes, Room, explain, warn
 from interviewer.ui.settings_page import SettingsPage
 from interviewer.ui.setup_form import SetupForm, setup_from
 from interviewer.ui.today import Today
 from interviewer.ui.words import Words, words_for
 from interviewer.wiring import Parts
 
-#: Both languages and every restart must find the same entry in the browser, so name and secret are fixed. It holds nothing
-#: but the id of the interview the page is in.
-_STORAGE = {"storage_key": "interviewer-session", "secret": "interviewer"}
 #: In the browser: which interview's report is shown.
 SHOWN_REPORT = "document.querySelector('#report .report')?.dataset.session || ''"
 #: Seconds between looks at a model that is loading.
@@ -47,18 +44,17 @@ class Page:
         """The page, ready to be mounted."""
         words = self._words
         with gr.Blocks(title=words("title"), analytics_enabled=False, delete_cache=(300, 1800)) as blocks:
-            self.session = gr.BrowserState({"session": None}, **_STORAGE)
+            self.session = gr.Textbox(visible=False, elem_id="shown")  # stays empty: each event's script puts in what is shown
             gr.HTML(self._header(), apply_default_css=False, elem_id="header")
             with gr.Tabs(elem_id="tabs") as self.tabs:
                 with gr.Tab(words("tab_interview"), id="interview") as interview_tab:
-                    with gr.Column(elem_id="setup") as self.setup_column:
+                    with gr.Column(elem_id="setup"):
                         self.today.build()
                         self.form = SetupForm(self._parts, words)
                         self.form.build()
-                    with gr.Column(elem_id="room-column", visible=False) as self.room_column:
+                    with gr.Column(elem_id="room-column"):
                         report = report_view(words)
-                        way_out = WayOut([self.setup_column, self.room_column], self._away)
-                        self.room = Room(self._parts, self._lives, words, self.session, report, way_out)
+                        self.room = Room(self._parts, self._lives, words, self.session, report)
                         self.room.build()
                         self.desk = ReportDesk(self._parts, self._lives, words, report, self.room.practice)
                 with gr.Tab(words("tab_report"), id="report") as report_tab:
@@ -82,7 +78,7 @@ class Page:
             interview_tab.select(self.form.refreshed, chosen, [*chosen[:1], self.form.pool, self.form.who], **EVENT)
             to_add = {self.tabs: gr.update(selected="bank"), self.bank.tabs: gr.update(selected="add")}
             self.form.add.click(lambda: to_add, None, list(to_add), **EVENT)
-            interview_tab.select(self.room.practice.news, self.session, self.room.practice.outputs, **EVENT)
+            interview_tab.select(self.room.practice.news, self.session, self.room.practice.outputs, js=HERE, **EVENT)
             report_tab.select(self.desk.news, self.room.mark, report, js=f"() => {SHOWN_REPORT}", **EVENT)
             about_tab.select(lambda: about_html(self._parts, words), None, about, **EVENT)
             self._wire(blocks)
@@ -95,12 +91,12 @@ class Page:
 
     def _wire(self, blocks: Any) -> None:
         form, room = self.form, self.room
-        stage = [self.tabs, self.history.list, self.loading]  # the columns are the room's to change as well
+        stage = [self.tabs, self.history.list, self.loading]
         everything = [*stage, *self.today.outputs, form.topics, form.pool, form.who, *room.outputs]
         blocks.load(
-            self.restore, [self.session, form.kept, room.mark],
+            self.restore, [self.session, form.kept],
             [*everything, *(choice for choice in form.inputs if choice is not form.topics)],
-            js="(saved, kept) => [saved, kept, window.interviewer.draft(saved && saved.session)]", **EVENT,
+            js="(_, kept) => [window.interviewer.place(), kept]", **EVENT,
         )  # fmt: skip
         form.start.click(self.start, form.inputs, everything, trigger_mode="once", **EVENT)
         for today in (self.today, self.progress.today):
@@ -109,13 +105,16 @@ class Page:
         chosen = [form.topics, form.questions]
         room.leave.click(
             self.leave, [self.session, *chosen], everything,
-            js="(saved, topics, questions) => [window.interviewer.here(saved), topics, questions]", **EVENT,
+            js="(_, ...chosen) => [window.interviewer.here(), ...chosen.slice(0, 2)]", **EVENT,
         )  # fmt: skip
         room.new.click(self.to_setup, chosen, everything, **EVENT)
         room.see_report.click(self.see_report, None, self.tabs, **EVENT)
-        room.report.click(self.in_report, self.session, [*everything, *self.bank.entry_outputs], **EVENT)
+        room.report.click(self.in_report, self.session, [*everything, *self.bank.entry_outputs], js=HERE, **EVENT)
         searched = self.history.inputs
-        self.history.list.click(self.chosen, [self.session, *chosen, *searched], everything, **EVENT)
+        self.history.list.click(
+            self.chosen, [self.session, *chosen, *searched], everything,
+            js=f"(_, ...others) => [window.interviewer.here(), ...others.slice(0, {len(chosen) + len(searched)})]", **EVENT,
+        )  # fmt: skip
         # Not `input`: Gradio lets the first one pass unheard, and a pasted word is one.
         for box in (self.history.text.change, self.history.status.change):
             box(self.history.html, searched, self.history.list, trigger_mode="always_last", **EVENT)
@@ -124,14 +123,13 @@ class Page:
 
     # ------------------------------------------------------------ handlers
 
-    async def restore(self, saved: Any, kept: Any, draft: str) -> AsyncIterator[Changes]:
+    async def restore(self, place: Any, kept: Any) -> AsyncIterator[Changes]:
         """A page was opened or reloaded: back into the interview it was in, also in the middle of a reply; else the set-up as
         it was left."""
         yield self.form.restored(kept) | self.engine_news() | await asyncio.to_thread(self.today.news)
-        session_id = session_of(saved)
-        if session_id is None:
+        if not isinstance(place, str) or not place:
             return
-        async for changes in self._enter(session_id, draft):
+        async for changes in self._enter(place):
             yield changes
 
     def engine_news(self) -> Changes:
@@ -170,13 +168,13 @@ class Page:
             warn(self._words, self._words("warn_no_setup", error=error))
             yield self.room.unchanged
             return
-        yield self._stage(in_room=True) | {self.tabs: gr.update(selected="interview")}
-        async for changes in self.room.show(live, text=""):
+        yield {self.tabs: gr.update(selected="interview")}
+        async for changes in self.room.enter(live):
             yield changes
 
-    async def leave(self, saved: Any, topics: Sequence[str] | None, questions: float) -> Changes:
+    async def leave(self, shown: Any, topics: Sequence[str] | None, questions: float) -> Changes:
         """Out of a running interview, which waits in the history, unless it was deleted in another window."""
-        if await self.room.live(saved) is None:
+        if await self.room.live(shown) is None:
             warn(self._words, self._words("warn_gone"))
         else:
             gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
@@ -184,12 +182,12 @@ class Page:
 
     def to_setup(self, topics: Sequence[str] | None, questions: float) -> Changes:
         """Back to the set-up, which is still as it was left."""
-        return self._away() | self.form.refreshed(topics, questions) | self.today.news()
+        return self.room.away | self.form.refreshed(topics, questions) | self.today.news()
 
     def see_report(self) -> Any:
         return gr.update(selected="report")
 
-    async def in_report(self, saved: Any, event: gr.EventData) -> AsyncIterator[Changes]:
+    async def in_report(self, shown: Any, event: gr.EventData) -> AsyncIterator[Changes]:
         """Something was pressed in a report: a key point's way to its entry in the bank, an objection, or answering again."""
         data = event._data if isinstance(event._data, dict) else {}
         action = data.get("action")
@@ -199,27 +197,27 @@ class Page:
         elif action == "dispute":
             yield await self.desk.file(session_id, question_id, point_id, text)
         elif action == "again":
-            async for changes in self._answer_again(saved, session_id, question_id):
+            async for changes in self._answer_again(shown, session_id, question_id):
                 yield changes
         else:
             yield self.room.unchanged
 
-    async def _answer_again(self, saved: Any, session_id: str, question_id: str) -> AsyncIterator[Changes]:
+    async def _answer_again(self, shown: Any, session_id: str, question_id: str) -> AsyncIterator[Changes]:
         """Into the interview that the report is of, to a question of it. The one this page was in waits in the history."""
         live, changes = await self.desk.to_answer_again(session_id, question_id)
         if live is None:
             yield changes
             return
-        left = await self.room.live(saved)
+        left = await self.room.live(shown)
         if left is not None and left.id != live.id and not left.snapshot.finished:
             gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
-        yield self._stage(in_room=True) | {self.tabs: gr.update(selected="interview")}
-        async for changes in self.room.show(live, text=""):
+        yield {self.tabs: gr.update(selected="interview")}
+        async for changes in self.room.enter(live):
             yield changes
         yield self.room.practice.again(live, question_id)
 
     async def chosen(
-        self, saved: Any, topics: Sequence[str] | None, questions: float, text: Any, status: Any, event: gr.EventData
+        self, shown: Any, topics: Sequence[str] | None, questions: float, text: Any, status: Any, event: gr.EventData
     ) -> AsyncIterator[Changes]:
         """A button in the history list."""
         data = event._data if isinstance(event._data, dict) else {}
@@ -228,14 +226,14 @@ class Page:
             yield {self.room.report: await self.desk.html(session_id), self.tabs: gr.update(selected="report")}
         elif action == "resume":
             yield {self.tabs: gr.update(selected="interview")}
-            async for changes in self._enter(session_id, None):
+            async for changes in self._enter(session_id):
                 yield changes
         elif action == "more":
             yield {self.history.list: await asyncio.to_thread(self.history.html, text, status, data.get("shown"))}
         elif action == "delete":
             await asyncio.to_thread(self._delete, session_id)
             changes = {self.history.list: await asyncio.to_thread(self.history.html, text, status, data.get("shown"))}
-            if session_id == session_of(saved):
+            if session_id == shown:
                 changes |= await asyncio.to_thread(self.to_setup, topics, questions) | {
                     self.room.report: empty_report(self._words)
                 }
@@ -251,19 +249,12 @@ class Page:
         except InterviewerError as error:
             warn(self._words, explain(self._words, error))
 
-    async def _enter(self, session_id: str, draft: str | None) -> AsyncIterator[Changes]:
+    async def _enter(self, session_id: str) -> AsyncIterator[Changes]:
         try:
             live = await asyncio.to_thread(self._lives.get, session_id)
         except InterviewerError as error:
             warn(self._words, explain(self._words, error))
-            yield self._away()
+            yield self.room.away
             return
-        yield self._stage(in_room=True)
-        async for changes in self.room.show(live, text=None if draft is None or live.snapshot.has_heard(draft) else draft):
+        async for changes in self.room.enter(live):
             yield changes
-
-    def _away(self) -> Changes:
-        return self._stage(in_room=False) | {self.session: {"session": None}}
-
-    def _stage(self, in_room: bool) -> Changes:
-        return {self.setup_column: gr.update(visible=not in_room), self.room_column: gr.update(visible=in_room)}

@@ -46,12 +46,12 @@ class PracticePanel:
             "", js_on_load=static("keep.js") + static("feedback.js"), apply_default_css=False, elem_id="feedback"
         )
 
-    def wire(self, session: Any, room: Any, answer: Any, event: dict[str, Any]) -> None:
+    def wire(self, session: Any, room: Any, event: dict[str, Any]) -> None:
         """Connect the panel to the components it changes. `event` are the options of all the room's events."""
-        self._room, self._answer = room, answer
-        changed = [room, answer, self.feedback, self.line]
+        self._room = room
+        changed = [room, self.feedback, self.line]
         self.feedback.click(self.chosen, session, changed, **event)
-        self.line.click(self.cancelled, session, changed, **event)
+        self.line.click(None, None, self.line, js="() => ''", show_progress="hidden")  # they won't answer again after all
 
     @property
     def outputs(self) -> list[Any]:
@@ -60,10 +60,10 @@ class PracticePanel:
 
     # ------------------------------------------------------------ handlers
 
-    async def chosen(self, saved: Any, event: gr.EventData) -> Changes:
+    async def chosen(self, shown: Any, event: gr.EventData) -> Changes:
         """Something was pressed in the feedback."""
         data = event._data if isinstance(event._data, dict) else {}
-        live = await self._find(saved)
+        live = await self._find(shown)
         question_id = str(data.get("question") or "")
         if live is None or question_id not in {closed.question_id for closed in live.snapshot.closed}:
             return self._unchanged
@@ -77,12 +77,6 @@ class PracticePanel:
             self._warn(str(error))
             return self._unchanged
         return self.again(live, question_id) if action == "again" else self._unchanged
-
-    async def cancelled(self, saved: Any) -> Changes:
-        """The person won't answer again after all."""
-        live = await self._find(saved)
-        finished = live is not None and live.snapshot.finished
-        return {self.line: "", self._answer: gr.update(visible=not finished)}
 
     async def _sure(self, live: LiveInterview, question_id: str, percent: Any) -> Changes:
         said = int(percent) if str(percent) in map(str, SURE) else None
@@ -132,11 +126,11 @@ class PracticePanel:
         number = [closed.question_id for closed in now.closed].index(question_id) + 1
         text = question.text.get(now.setup.lang)
         line = render("again", self._words, question=question, number=number, text=text)
-        return {self.line: line, self._answer: gr.update(visible=True)}
+        return {self.line: line}
 
-    async def news(self, saved: Any) -> Changes:
+    async def news(self, shown: Any) -> Changes:
         """The panel as of now, where an objection may have been settled since, in the bank or in another window."""
-        live = await self._find(saved)
+        live = await self._find(shown)
         if live is None or not await asyncio.to_thread(self._parts.disputes.of_session, live.id):
             return self._unchanged
         return {self.feedback: await asyncio.to_thread(self.html, live.snapshot)}

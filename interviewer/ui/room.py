@@ -7,8 +7,8 @@ close or be opened twice at any moment.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import secrets
+from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
@@ -29,9 +29,10 @@ from interviewer.wiring import Parts
 LONGEST_ANSWER = 20_000
 #: Events that only pass values along must never wait for one another.
 EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
-#: In the browser, before an event with the session as its only input: the interview that the page shows. What it remembers
-#: comes a moment later than what it shows, and who is quick would find their interview gone.
-HERE = "(saved) => window.interviewer.here(saved)"
+#: Seconds after which a page is told again where the interview stands.
+SETTLED_AFTER = 0.25
+#: In the browser, before an event whose only input is the session: the id of the interview that the page shows.
+HERE = "() => window.interviewer.here()"
 BUTTONS = {
     "hint": TurnKind.HINT_REQUEST,
     "clarify": TurnKind.CLARIFY_REQUEST,
@@ -46,20 +47,16 @@ SHORTCUTS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class WayOut:
-    """The way out of an interview that is gone: the page's components it changes, and the changes."""
-
-    outputs: list[Any]
-    changes: Callable[[], Changes]
-
-
 class Room:
-    """The room's components and handlers. `session` is the browser's memory of which interview it is in."""
+    """The room's components and handlers. In the place of `session` the browser sends the id of the interview it shows.
 
-    def __init__(self, parts: Parts, lives: LiveInterviews, words: Words, session: Any, report: Any, way_out: WayOut) -> None:
+    Nothing here is hidden and shown, or taken out and put in, by Gradio: a page that is busy loses such updates, and people
+    on a slow phone lost their interview by a reload. What is to be seen follows from what `room.js` drew last (room.css).
+    """
+
+    def __init__(self, parts: Parts, lives: LiveInterviews, words: Words, session: Any, report: Any) -> None:
         self._parts, self._lives, self._words = parts, lives, words
-        self.session, self.report, self._way_out = session, report, way_out
+        self.session, self.report = session, report
         self.practice = PracticePanel(parts, words, self.live)
 
     # ------------------------------------------------------------ components
@@ -80,16 +77,16 @@ class Room:
                 self.practice.build_line()
                 self.answer = gr.Textbox(
                     label=words("answer_label"), show_label=False, placeholder=words("answer_placeholder"),
-                    lines=1, max_lines=10, max_length=LONGEST_ANSWER, submit_btn=True, stop_btn=False,
-                    autofocus=True, container=False, elem_id="answer",
+                    lines=1, max_lines=10, max_length=LONGEST_ANSWER, submit_btn=True, stop_btn=True,
+                    container=False, elem_id="answer",
                 )  # fmt: skip
                 voice_box(words)
-                with gr.Row(elem_id="actions") as self.actions:
+                with gr.Row(elem_id="actions"):
                     self.buttons = {kind: self._button(kind) for kind in BUTTONS}
                     self.leave = gr.Button(words("leave"), elem_id="leave", size="md", min_width=80, scale=0)
-                with gr.Row(elem_id="owed", visible=False) as self.owed:
+                with gr.Row(elem_id="owed"):
                     self.again = gr.Button(words("continue"), variant="primary", elem_id="continue", size="md", scale=0)
-                with gr.Row(elem_id="over", visible=False) as self.over:
+                with gr.Row(elem_id="over"):
                     self.see_report = gr.Button(
                         words("see_report"), variant="primary", elem_id="see-report", size="md", scale=0
                     )
@@ -112,15 +109,17 @@ class Room:
 
     @property
     def outputs(self) -> list[Any]:
-        return [
-            self.session, self.room, self.practice.feedback, self.practice.line, self.who, self.answer, self.actions, self.owed,
-            self.over, self.report, *self.buttons.values(), *self._way_out.outputs,
-        ]  # fmt: skip
+        return [self.room, self.practice.feedback, self.practice.line, self.who, self.report]
+
+    @property
+    def away(self) -> Changes:
+        """Out of the room, to the set-up."""
+        return {self.room: {"away": True}}
 
     def _wire(self) -> None:
         sent = self.answer.submit(
             self.send, [self.answer, self.session, self.mark, self.spoken], self.outputs,
-            js="(_, session) => window.interviewer.send(session)", trigger_mode="multiple", **EVENT,
+            js="() => window.interviewer.send()", trigger_mode="multiple", **EVENT,
         )  # fmt: skip
         sent.then(None, js="() => window.interviewer.settled()", **EVENT)  # also when the server could not be reached
         self.answer.stop(self.stop, self.session, None, js=HERE, **EVENT)
@@ -129,19 +128,19 @@ class Room:
                 self.press, [self.session, self.mark], self.outputs, js=self._press_js(kind), trigger_mode="multiple", **EVENT
             )
         self.again.click(self.proceed, self.session, self.outputs, js=HERE, **EVENT)
-        self.practice.wire(self.session, self.room, self.answer, {**EVENT, "js": HERE})
+        self.practice.wire(self.session, self.room, {**EVENT, "js": HERE})
 
     def _press_js(self, kind: str) -> str:
         mark = f"window.interviewer.mark('{kind}')"
         if kind == "end":
             mark = f"window.confirm({_js(self._words('end_confirm'))}) ? {mark} : ''"
-        return f"(session) => {{ const mark = {mark}; return [window.interviewer.here(session), mark && '{kind}:' + mark]; }}"
+        return f"() => {{ const mark = {mark}; return [window.interviewer.here(), mark && '{kind}:' + mark]; }}"
 
     # ------------------------------------------------------------ handlers
 
-    async def send(self, text: str, saved: Any, mark: str, spoken: str = "") -> AsyncIterator[Changes]:
+    async def send(self, text: str, shown: Any, mark: str, spoken: str = "") -> AsyncIterator[Changes]:
         """An answer from the text box: to the running question, or to the one its mark says is answered again. `spoken` names
-        the recordings it was dictated in, comma-separated."""
+        the recordings it was dictated in, comma-separated, `shown` the interview that the page shows."""
         mark, _, again = (mark or "").partition("|")
         empty = not (text or "").strip()
         if empty or not mark:  # no mark: the page has sent one already that isn't in the interview yet
@@ -151,21 +150,21 @@ class Room:
             return
         speech = self._parts.voice.speech((spoken or "").split(","))
         action: Action = (lambda i: i.retry(again, text, speech)) if again else (lambda i: i.say(text, speech))
-        async for changes in self._act(saved, mark, action, pending=text, after_the_end=bool(again)):
+        async for changes in self._act(shown, mark, action, pending=text, after_the_end=bool(again)):
             yield changes
 
-    async def press(self, saved: Any, mark: str) -> AsyncIterator[Changes]:
+    async def press(self, shown: Any, mark: str) -> AsyncIterator[Changes]:
         """A button. An empty mark means that the person thought better of it, or pressed twice."""
         kind, _, mark = (mark or "").partition(":")
         if kind not in BUTTONS:
             yield self.unchanged
             return
-        async for changes in self._act(saved, mark, lambda interview: interview.request(BUTTONS[kind])):
+        async for changes in self._act(shown, mark, lambda interview: interview.request(BUTTONS[kind])):
             yield changes
 
-    async def proceed(self, saved: Any) -> AsyncIterator[Changes]:
+    async def proceed(self, shown: Any) -> AsyncIterator[Changes]:
         """Ask for the reply that broke off."""
-        live = await self.live(saved)
+        live = await self.live(shown)
         if live is None:
             yield self._gone()
             return
@@ -173,25 +172,24 @@ class Room:
         async for changes in self.show(live):
             yield changes
 
-    def stop(self, saved: Any) -> None:
+    def stop(self, shown: Any) -> None:
         """Cut the reply short."""
-        session_id = session_of(saved)
-        if session_id:
+        if isinstance(shown, str) and shown:
             try:
-                self._lives.get(session_id).stop()
+                self._lives.get(shown).stop()
             except SessionError:
                 self._warn("warn_gone")
 
     async def _act(
-        self, saved: Any, mark: str, action: Action, pending: str | None = None, after_the_end: bool = False
+        self, shown: Any, mark: str, action: Action, pending: str | None = None, after_the_end: bool = False
     ) -> AsyncIterator[Changes]:
-        live = await self.live(saved)
+        live = await self.live(shown)
         if live is None:
             yield self._gone()
             return
-        seen, _, ticket = (mark or "").partition(":")
-        shown = int(seen) if seen.isdigit() else None
-        outcome = live.act(action, pending=pending, seen=shown, ticket=ticket, after_the_end=after_the_end)
+        turns, _, ticket = (mark or "").partition(":")
+        seen = int(turns) if turns.isdigit() else None
+        outcome = live.act(action, pending=pending, seen=seen, ticket=ticket, after_the_end=after_the_end)
         if outcome in (Outcome.BUSY, Outcome.STALE, Outcome.OVER):
             self._warn(f"warn_{outcome.value}")
         if outcome in (Outcome.BUSY, Outcome.REPEATED):
@@ -200,32 +198,39 @@ class Room:
         async for changes in self.show(live):
             yield changes
 
-    async def live(self, saved: Any) -> LiveInterview | None:
+    async def live(self, shown: Any) -> LiveInterview | None:
         """The interview this page is in; None when there is none, or it was deleted."""
-        session_id = session_of(saved)
-        if session_id is None:
+        if not isinstance(shown, str) or not shown:
             return None
         try:
-            return await asyncio.to_thread(self._lives.get, session_id)
+            return await asyncio.to_thread(self._lives.get, shown)
         except SessionError:
             return None
 
     def _gone(self) -> Changes:
         """This page's interview was deleted elsewhere: say so, and lead back to the set-up."""
         self._warn("warn_gone")
-        return self._way_out.changes()
+        return self.away
 
     # ------------------------------------------------------------ showing
 
-    async def show(self, live: LiveInterview, text: str | None = None) -> AsyncIterator[Changes]:
-        """The whole room first, with `text` in the answer box unless None, then what changes until the interview rests."""
+    async def enter(self, live: LiveInterview) -> AsyncIterator[Changes]:
+        """Into an interview: like `show`, but from the set-up or another interview. A page follows no other updates than these
+        from one interview to another, so what is still on its way from one that it has left leads nobody back there."""
+        visit = secrets.token_hex(4)
+        async for changes in self.show(live, visit):
+            yield changes
+
+    async def show(self, live: LiveInterview, visit: str = "") -> AsyncIterator[Changes]:
+        """The whole room first, then what changes until the interview rests, and the room once more a moment later: a page that
+        is busy can lose the last of several updates."""
         before: Snapshot | None = None
         async for snapshot in live.follow():
-            changes: Changes = {self.room: room_data(snapshot, self._words)}
+            changes: Changes = {self.room: {**room_data(snapshot, self._words), "visit": visit}}
             if before is None:
-                changes |= {self.session: {"session": live.id}, self.practice.line: ""}
-            if before is None or before.busy != snapshot.busy or before.finished != snapshot.finished:
-                changes |= self._controls(snapshot, text if before is None else None)
+                changes[self.practice.line] = ""
+            if before is None or before.busy != snapshot.busy:
+                changes[self.who] = self.who_html()
             if before is None or before.closed != snapshot.closed or before.finished != snapshot.finished:
                 changes[self.practice.feedback] = await asyncio.to_thread(self.practice.html, snapshot)
             if snapshot.finished and not snapshot.busy:
@@ -234,22 +239,12 @@ class Room:
                 )
             before = snapshot
             yield changes
-        if before is not None and before.failure is not None and await self.live({"session": live.id}) is None:
+        if before is not None and before.failure is not None and await self.live(live.id) is None:
             yield self._gone()  # deleted while it was answering
-
-    def _controls(self, snapshot: Snapshot, text: str | None) -> Changes:
-        """The answer box and the buttons. Sent only when they change: sending them again would take the focus away."""
-        box: dict[str, Any] = {"submit_btn": not snapshot.busy, "stop_btn": snapshot.busy, "visible": not snapshot.finished}
-        if text is not None:
-            box["value"] = text
-        return {
-            self.who: self.who_html(),
-            self.answer: gr.update(**box),
-            self.actions: gr.update(visible=not snapshot.finished),
-            self.buttons["hint"]: gr.update(visible=snapshot.setup.mode == "practice"),
-            self.owed: gr.update(visible=snapshot.owed),
-            self.over: gr.update(visible=snapshot.finished and not snapshot.busy),
-        }
+            return
+        await asyncio.sleep(SETTLED_AFTER)
+        if not live.snapshot.busy:  # else another event shows it
+            yield {self.room: {**room_data(live.snapshot, self._words), "visit": visit}}
 
     def who_html(self) -> str:
         who, _ = who_speaks(self._parts.engine_status(), self._words)
@@ -257,12 +252,6 @@ class Room:
 
     def _warn(self, key: str) -> None:
         warn(self._words, self._words(key))
-
-
-def session_of(saved: Any) -> str | None:
-    """The session id in what the browser remembered, which may be anything."""
-    session_id = saved.get("session") if isinstance(saved, dict) else None
-    return session_id if isinstance(session_id, str) and session_id else None
 
 
 def warn(words: Words, text: str) -> None:

@@ -38,6 +38,8 @@ def room_data(snapshot: Snapshot, words: Words) -> dict[str, Any]:
         "busy": snapshot.busy,
         "waiting": snapshot.waiting is not None,
         "finished": snapshot.finished,
+        "owed": snapshot.owed,
+        "mode": snapshot.setup.mode,
         "rows": list(_rows(snapshot, words)),
         "question": words("finished") if snapshot.finished else asked,
         "heard": "" if heard is None or snapshot.finished else words("heard", n=heard),

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from interviewer.ui.words import words_for
 
@@ -59,8 +60,8 @@ class Room:
     def finish(self, texts: list[str], at_most: int = 20) -> None:
         """Answer until the interview is over."""
         for turn in range(at_most):
-            if self.page.locator("#see-report").is_visible():
-                return
+            if self.log.get_attribute("data-finished") == "true":
+                return expect(self.page.locator("#see-report")).to_be_visible()
             self.answer(texts[turn % len(texts)])
         raise AssertionError("the interview does not end")
 
@@ -69,12 +70,19 @@ class Room:
         name = ("interview", "report", "history", "about")[tab] if isinstance(tab, int) else tab
         expect(self.page.get_by_role("tab").first).to_be_visible()
         shown = self.page.locator(f"#tabs [role=tab][data-tab-id={name}]")
-        if shown.count():
-            shown.click()
-            return
-        self.page.locator("#tabs > .tab-wrapper .overflow-menu > button").click()
         words = words_for("zh" if self.page.locator("html").get_attribute("lang") == "zh-CN" else "en")
-        self.page.locator("#tabs > .tab-wrapper .overflow-dropdown button", has_text=words(f"tab_{name}")).click()
+        for patience in (3_000, 3_000, None):  # a page that is still being laid out moves a tab into the menu, or out of it
+            try:
+                if shown.is_visible():
+                    shown.click(timeout=patience)
+                else:
+                    self.page.locator("#tabs > .tab-wrapper .overflow-menu > button").click(timeout=patience)
+                    within = self.page.locator("#tabs > .tab-wrapper .overflow-dropdown button")
+                    within.filter(has_text=words(f"tab_{name}")).click(timeout=patience)
+                return
+            except PlaywrightTimeout:
+                if patience is None:
+                    raise
 
     def reload(self) -> None:
         self.page.reload()
@@ -101,7 +109,7 @@ class Room:
             self.page.locator("#feedback .sure .pass").click()
             expect(self.log).to_have_attribute("data-waiting", "false")
             if typing:  # the click was this helper's, not the person's
-                self.answer_box.focus()
+                self.page.evaluate("document.querySelector('#answer textarea').focus()")
 
     def rest(self) -> None:
         """The interviewer has finished speaking."""
@@ -120,3 +128,9 @@ class Room:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=Path(folder) / f"{self._test}-{name}.png", full_page=True)
+
+
+def no_messages(page: Page) -> None:
+    """Gradio's own messages are closed; they would go by themselves, in ten seconds."""
+    page.evaluate("document.querySelectorAll('.toast-close').forEach((button) => button.click())")
+    expect(page.locator(".toast-body")).to_have_count(0)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from interviewer.storage import open_store
 from interviewer.storage.disputes import SqlDisputes
 from tests.browser.conftest import Server
-from tests.browser.steps import Room
+from tests.browser.steps import Room, no_messages
 from tests.browser.test_access import found
 
 Visit = Callable[..., Room]
@@ -183,7 +183,7 @@ def test_a_dispute_leads_to_its_point_and_is_settled(visit: Visit, server: Serve
     settled.locator("summary").first.click()
     expect(settled.locator(".decision").first).to_contain_text("Accepted")
     expect(settled.locator("li").first).to_contain_text("<i>Not</i> only")
-    expect(page.locator(".toast-body")).to_have_count(0)  # those messages are Gradio's, and gone in seconds
+    no_messages(page)
     assert found(page) == []
     assert room.fits()
     room.picture("settled")

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from interviewer.domain.questions import Bank, Lang
 from interviewer.ui.words import words_for
 from tests.browser.conftest import Server
-from tests.browser.steps import Room
+from tests.browser.steps import Room, no_messages
 from tests.browser.test_access import found
 from tests.browser.test_bank import part
 from tests.browser.test_practice import answered_again
@@ -63,7 +63,7 @@ def test_an_old_interview_is_objected_to_and_answered_again(
     card = page.locator("#feedback details.question", has_text=asked)
     expect(card).to_have_attribute("open", "")
     expect(card.locator(".points").first).to_be_hidden()
-    expect(page.locator(".toast-body")).to_have_count(0)
+    no_messages(page)
     assert found(page) == []
     room.picture("2-again")
     question = next(q for q in bank if q.text.get(lang) == asked)

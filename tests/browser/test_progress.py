@@ -18,7 +18,7 @@ from interviewer.storage import SqlStore, open_store
 from interviewer.storage.reviews import SqlReviews
 from interviewer.storage.tables import confidences
 from tests.browser.conftest import Server, running
-from tests.browser.steps import Room
+from tests.browser.steps import Room, no_messages
 from tests.browser.test_access import found
 
 Visit = Callable[..., Room]
@@ -148,7 +148,7 @@ def test_history_is_searched_filtered_and_unfolded(visit: Visit, practised: Serv
     assert 0 < hits < 10
     search.fill("no such interview")
     expect(page.locator("#history .muted")).to_be_visible()
-    expect(page.locator(".toast-body")).to_have_count(0)
+    no_messages(page)
     assert found(page) == []
     search.fill("")
     expect(rows).to_have_count(30)

@@ -113,15 +113,18 @@ def test_in_a_real_interview_there_is_no_hint_to_press(visit: Visit) -> None:
     expect(room.said_by("candidate")).to_have_text(["(skipped)"])
 
 
-def test_what_is_done_in_the_room_is_for_the_interview_it_shows(visit: Visit) -> None:
-    """Also in the moment before the page remembers which one that is: its memory comes after the first words."""
+def test_what_is_done_in_the_room_is_for_the_interview_it_shows_and_that_is_where_a_reload_leads(visit: Visit) -> None:
     room = visit()
-    here = "saved => window.interviewer.here(saved)"
-    assert room.page.evaluate(here, {"session": None}) == {"session": None}
+    expect(room.page.locator("#start")).to_be_visible()
+    assert room.page.evaluate("window.interviewer.here()") == ""
     room.start()
-    shown = {"session": room.log.get_attribute("data-session")}
-    assert shown["session"]
-    assert room.page.evaluate(here, {"session": None}) == shown
+    shown = room.log.get_attribute("data-session")
+    assert shown
+    assert room.page.evaluate("window.interviewer.here()") == room.page.evaluate("window.interviewer.place()") == shown
     room.page.locator("#leave").click()
     expect(room.page.locator("#start")).to_be_visible()
-    assert room.page.evaluate(here, {"session": None}) == {"session": None}
+    room.page.wait_for_function("window.interviewer.here() === '' && window.interviewer.place() === ''")
+    room.reload()
+    expect(room.page.locator("#start")).to_be_visible()
+    room.page.wait_for_timeout(500)
+    assert room.page.evaluate("window.interviewer.place()") == ""

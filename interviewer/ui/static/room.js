@@ -10,6 +10,8 @@ const parts = {
   clock: element.querySelector(".clock"),
 };
 let announced = "";
+let now = null; // what is shown
+const left = new Set(); // visits that are over: what is still on its way of them leads nowhere
 
 const set = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
@@ -61,8 +63,7 @@ const nameButtons = () => {
 
 const tick = () => {
   nameButtons();
-  const now = props.value;
-  if (!now || !now.session || !element.isConnected) return;
+  if (!now || !element.isConnected) return;
   const since = now.finished ? 0 : (performance.now() - (element.drawnAt || performance.now())) / 1000;
   const label = element.firstElementChild.dataset;
   let text = `${label.elapsed} ${clock(now.elapsed + since)}`;
@@ -73,15 +74,31 @@ const tick = () => {
   set(parts.clock, text);
 };
 
+const leave = () => {
+  if (now) left.add(now.visit);
+  now = null;
+  delete log.dataset.session;
+  log.replaceChildren();
+  window.interviewer.arrived("");
+  window.dispatchEvent(new CustomEvent("interviewer:room", { detail: null }));
+};
+
 const draw = () => {
-  const now = props.value;
-  if (!now || !now.session) return;
+  const news = props.value;
+  if (news?.away) return leave();
+  if (!news?.session) return;
+  const entered = !now || now.session !== news.session;
+  if (entered && (!news.visit || left.has(news.visit))) return; // of an interview that the page has left
+  if (entered && now) left.add(now.visit);
+  now = { ...news, visit: news.visit || now.visit };
   element.drawnAt = performance.now();
-  const follow = log.scrollHeight - log.scrollTop - log.clientHeight < 80 || log.dataset.session !== now.session;
+  const follow = log.scrollHeight - log.scrollTop - log.clientHeight < 80 || entered;
   log.dataset.session = now.session;
   log.dataset.turns = now.turns;
-  log.dataset.waiting = String(now.waiting);
+  for (const name of ["waiting", "finished", "owed", "mode"]) log.dataset[name] = String(now[name]); // what room.css goes by
   log.setAttribute("aria-busy", String(now.busy));
+  const said = () => now.rows.filter((row) => row.who === "candidate").map((row) => row.text);
+  if (entered) window.interviewer.arrived(now.session, said(), !now.finished);
   window.interviewer.taken(now.ticket, now.turns);
   now.rows.forEach((data, i) => drawRow(log.children[i] || log.appendChild(bubble()), data));
   while (log.children.length > now.rows.length) log.lastChild.remove();

@@ -71,7 +71,6 @@ const begin = async (handsFree) => {
   const silence = listener(settings.pause);
   try {
     recording = await record((loudness, span, length) => {
-      if (!mic.isConnected) return void cancel(""); // the person has left the interview
       meter.style.width = `${Math.min(100, Math.round(Math.sqrt(loudness) * 170))}%`;
       const now = silence(loudness, span);
       if (phase === "listening") {
@@ -232,6 +231,12 @@ const reader = aloud(
 on(window, "interviewer:room", ({ detail: now }) => {
   const before = room;
   room = now;
+  if (!now) { // the person has left the interview
+    due = false;
+    reader.stop();
+    if (phase !== "idle") cancel("");
+    return list([]);
+  }
   if (!before || before.session !== now.session) voiceList();
   const asking = now.busy && now.rows.some((row) => row.who === "interviewer" && row.typing);
   if (asking && (!before || !before.busy)) {
