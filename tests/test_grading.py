@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -12,12 +13,19 @@ from interviewer.config import corpus_dir
 from interviewer.domain.assessment import Assessment, PointAssessment, Verdict
 from interviewer.domain.questions import Question
 from interviewer.grading import BuiltinGrader, points_from_reference
+from interviewer.grading.beliefs import earning_sentences, plain_sentences
+from interviewer.grading.compiled import compile_question
 from interviewer.grading.derive import RowError, question_from_row
 from interviewer.grading.gates import is_dont_know, judge_scope
+from interviewer.grading.judgement import Evidence, Sentences
 from interviewer.grading.lists import is_list
+from interviewer.grading.matching import Gathered, match_points
 from interviewer.grading.neutralise import FENCE_CLOSE, clean, fenced, truncated
+from interviewer.grading.overlap import Overlap
 from interviewer.grading.scoring import Belief, credit, score, verdict
 from interviewer.grading.small_talk import load_small_talk
+from interviewer.grading.vocabulary import Vocabulary
+from interviewer.grading.windows import Window
 from interviewer.ingest.bankfile import load_bank
 from interviewer.ports import Grader, GradingItem
 from tests.grading_samples import ADD, BANK, GOOD, HALF, MEMORY, OTHER, QUESTION, SCALE, WRONG
@@ -251,6 +259,34 @@ def test_padding_never_pays_and_hardly_costs(said: list[str], before: list[str],
     alone = points_score(grade("。".join(said)))
     padded = points_score(grade("。".join([*before, *said, *after])))
     assert alone - 10 <= padded <= alone + 1
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_a_plainly_right_sentence_costs_no_point_anything(seed: int, others: int) -> None:
+    """Whatever the other sentences say, and however it sounds: by construction, so with numbers that no text gives."""
+    rng = np.random.default_rng(seed)
+    compiled = compile_question(QUESTION, Vocabulary.from_bank(BANK))
+    sentences, points = others + 1, len(QUESTION.key_points)
+    about, right = rng.normal(0, 2, (2, sentences, points))
+    right[-1], about[-1, 0] = np.abs(right[-1]), 4.0
+    right[-1, 0] = 4.0
+    shares = Overlap(*rng.uniform(0, 1, (4, sentences, points)))
+    claims = rng.normal(0, 2, sentences)
+
+    def credits(many: int) -> list[float]:
+        cut = Overlap(*(getattr(shares, name)[:many] for name in ("cover", "ahead", "left_wrong", "left_right")))
+        evidence = Evidence(about[:many], right[:many], range(many), claims[:many], cut)
+        said = Sentences.of(evidence)
+        windows = [Window(n, n + 1, "说", n) for n in range(many)]
+        earning = earning_sentences(QUESTION.key_points, said)
+        return [
+            credit(match.belief)
+            for match in match_points(compiled, Gathered(windows, evidence, said, earning, plain_sentences(said)))
+        ]
+
+    # What earns nothing by itself may be worth up to what scores are rounded to.
+    assert all(after >= before - 0.005 for before, after in zip(credits(others), credits(sentences), strict=True))
 
 
 SHIPPED = load_bank([corpus_dir() / "bank"])

@@ -28,6 +28,9 @@ SAID, _TRUST = 0.85, 0.8
 #: From here on a sentence by itself denies a point that another one states. (Dev: 0.6 does as well.)
 SURE_DENIAL = 0.75
 
+#: A sentence of which no part is likelier than this to deny a point, while a part says one in so many words, is a right one.
+LIKELY_DENIAL = 0.5
+
 
 def knowledge(point: KeyPoint) -> Knowledge:
     """Which of the three calibrations suits the point."""
@@ -49,6 +52,13 @@ def earning_sentences(points: Sequence[KeyPoint], sentences: Sentences) -> froze
     """The sentences that would earn something if each were the whole answer."""
     alone = chances(points, sentences.said).tolist()
     return frozenset(n for n, rows in zip(sentences.ids, alone, strict=True) if _worth(points, rows) > 0)
+
+
+def plain_sentences(sentences: Sentences) -> frozenset[int]:
+    """The sentences that say a point in so many words and deny none."""
+    says = sentences.said[..., SAID_AT["by_itself"]].max(axis=1) >= SAID
+    denies = sentences.said[..., SAID_AT["against_itself"]].max(axis=1) >= LIKELY_DENIAL
+    return frozenset(n for n, right in zip(sentences.ids, says & ~denies, strict=True) if right)
 
 
 def _worth(points: Sequence[KeyPoint], rows: Sequence[Sequence[float]]) -> float:

@@ -31,12 +31,13 @@ from interviewer.grading.misconceptions import find_misconceptions
 from interviewer.grading.ngrams import NgramModel
 from interviewer.grading.reference import Sentence, compare, reference_sentences
 from interviewer.grading.shape import BankShape
+from interviewer.grading.small_talk import load_small_talk
 from interviewer.grading.vocabulary import Vocabulary, words
 from interviewer.grading.windows import windows
 from interviewer.ports import GradingItem
 
 #: Part of the key under which results are kept: goes up whenever a score may come out otherwise.
-VERSION = "4"
+VERSION = "5"
 #: Compiled questions kept; a bank has some hundreds at most, a batch may bring any number.
 _KEPT = 512
 #: Below this share of the answer's content in the question's vocabulary, with no point touched, it is about something else.
@@ -103,7 +104,8 @@ class BuiltinGrader:
     ) -> list[str]:
         """Flags of the answer: shuffled words, another subject. The first is looked for in what earns something, the second in
         what comes near any point, or in everything where there is no such sentence: padding must hide and cause neither. That
-        it answers another question is looked for in everything too, but must not hang on one sentence that earns nothing."""
+        it answers another question is looked for in everything too, but must not hang on small talk or any one sentence more
+        that earns nothing."""
         sentences = [judged.text[a:b] for a, b in judged.spans]
         earning, near = (gathered.earning, gathered.sentences.ids) if gathered else (frozenset(), ())
         texts = [text for n, text in enumerate(sentences) if not near or n in near]
@@ -114,10 +116,14 @@ class BuiltinGrader:
         if self._shape and self._shape.holds(compiled.question):
             if self._shape.is_shuffled([text for n, text in enumerate(sentences) if not earning or n in earning]):
                 flags.append("shuffled")
-            without_one = [[t for m, t in enumerate(sentences) if m != n] for n in range(len(sentences)) if n not in earning]
+            beside = [n for n in range(len(sentences)) if n not in earning]
+            odds = load_small_talk().log_odds([sentences[n] for n in beside])
+            talk = {n for n, much in zip(beside, odds, strict=True) if much > 0}
+            left_out = [talk, *({n} for n in beside), *({n} | talk for n in beside)]
+            views = [sentences, *([t for n, t in enumerate(sentences) if n not in out] for out in left_out)]
             off_topic = off_topic or any(
-                all(self._shape.answers_another(compiled.question, looked_at) for looked_at in views)
-                for views in ([texts], [sentences, *without_one])
+                all(self._shape.answers_another(compiled.question, looked_at) for looked_at in looks)
+                for looks in ([texts], views)
             )
         return [*flags, "off-topic"] if off_topic else flags
 

@@ -116,6 +116,10 @@ class Sentences:
         most: Floats = self.said[chosen].max(axis=0)
         return most
 
+    def each_together(self, views: Sequence[Collection[int]]) -> Floats:
+        """[v, p, _SAID], the same of each choice of sentences."""
+        return np.stack([self.together(view) for view in views])
+
 
 def numbers(said: Floats) -> Floats:
     """[..., p, NUMBERS] from [..., p, _SAID]."""

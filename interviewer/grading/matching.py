@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from interviewer.domain.questions import KeyPoint
 from interviewer.domain.text import CJK_RUN, tokens
-from interviewer.grading.beliefs import SAID, SURE_DENIAL, chances, earning_sentences, knowledge
+from interviewer.grading.beliefs import LIKELY_DENIAL, SAID, SURE_DENIAL, chances, earning_sentences, knowledge, plain_sentences
 from interviewer.grading.calibration import Knowledge, load_calibration, sigmoid
 from interviewer.grading.compiled import CompiledQuestion
 from interviewer.grading.features import window_features
@@ -45,8 +47,10 @@ _CLAIM_SHARE = 0.3
 #: A sentence less likely than the first to be about any point is padding; one that sounds like small talk must be likelier by
 #: up to the second. (Dev: the scores are as good as without; of 367 answers padded with other talk 5 rise by over 1, not 121.)
 _BESIDE, _MORE_OF_TALK = 0.1, 0.6
-#: A sentence of which no part is likelier than this to deny a point, while a part says one in so many words, is a right one.
-_LIKELY_DENIAL = 0.5
+
+
+#: Of up to so many plainly right sentences every choice is looked at: 2 to that power.
+_ALL_CHOICES_OF = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Gathered:
     evidence: Evidence
     sentences: Sentences
     earning: frozenset[int]
+    #: Those of them that plainly say a point and deny none.
+    plain: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +103,43 @@ def match_points(compiled: CompiledQuestion, gathered: Gathered | None) -> list[
 def _beliefs(
     points: Sequence[KeyPoint], doubts: Sequence[float], gathered: Gathered, sentences: frozenset[int]
 ) -> list[Belief]:
-    """What some of the sentences, one at least, amount to together."""
+    """What some of the sentences, one at least, amount to together: for each point the best reading with or without the
+    sentences that are plainly right, so that saying one more of those costs nothing elsewhere."""
+    views = [sentences - left_out for left_out in _some(gathered.plain & sentences) if sentences - left_out]
+    together = chances(points, gathered.sentences.each_together(views))
+    denied = _sure_denials(gathered.evidence, sentences)
     out = []
-    together = chances(points, gathered.sentences.together(sentences)).tolist()
-    for p, (stated, partly, contradicted) in enumerate(together):
-        right, wrong = _speakers(gathered.evidence, p, sentences)
-        if right != wrong:
-            contradicted = max(contradicted, _denial(gathered.evidence, p, wrong))
-        out.append(Belief(stated, contradicted, doubts[p], partly))
+    for p, doubt in enumerate(doubts):
+        readings = [Belief(stated, wrong, doubt, partly) for stated, partly, wrong in together[:, p].tolist()]
+        if denied[p]:
+            held_against = partial(_with_denial, gathered.evidence, p)
+            readings = [held_against(view, reading) for view, reading in zip(views, readings, strict=True)]
+        out.append(max(readings, key=lambda belief: (credit(belief), -belief.contradicted)))
     return out
 
 
-def _denial(evidence: Evidence, point: int, window: int) -> float:
-    """How sure another sentence than the one that states the point denies it, 0 where that is in doubt: saying it rightly and
+def _sure_denials(evidence: Evidence, sentences: frozenset[int]) -> Sequence[bool]:
+    """For each point whether a stretch of some of the sentences is sure to deny it."""
+    among = [w for w, sentence in enumerate(evidence.sentence_of) if sentence in sentences]
+    sure = sigmoid(evidence.about[among]) * sigmoid(-evidence.right[among])
+    return list(sure.max(axis=0) >= SURE_DENIAL)
+
+
+def _some(plain: frozenset[int]) -> list[frozenset[int]]:
+    """Every choice of some of them; of many, only those that take or leave few."""
+    few = len(plain) if len(plain) <= _ALL_CHOICES_OF else 1
+    sizes = sorted({*range(few + 1), *range(len(plain) - few, len(plain) + 1)})
+    return [frozenset(chosen) for size in sizes for chosen in combinations(sorted(plain), size)]
+
+
+def _with_denial(evidence: Evidence, point: int, sentences: frozenset[int], belief: Belief) -> Belief:
+    """The belief where another of the sentences than the one that states the point is sure to deny it: saying it rightly and
     wrongly is worth less than saying it rightly."""
-    sure = float(sigmoid(evidence.about[window, point]) * sigmoid(-evidence.right[window, point]))
-    return sure if sure >= SURE_DENIAL else 0.0
+    right, wrong = _speakers(evidence, point, sentences)
+    sure = float(sigmoid(evidence.about[wrong, point]) * sigmoid(-evidence.right[wrong, point]))
+    if right == wrong or sure < max(SURE_DENIAL, belief.contradicted):
+        return belief
+    return replace(belief, contradicted=sure)
 
 
 def gather(
@@ -138,7 +165,7 @@ def gather(
     sentences = Sentences.of(evidence)
     silent = frozenset(n for n, window in _whole_sentences(found).items() if is_dont_know(window.text))
     earning = earning_sentences(compiled.question.key_points, sentences) - silent
-    return Gathered(found, evidence, sentences, earning)
+    return Gathered(found, evidence, sentences, earning, plain_sentences(sentences))
 
 
 def _padding(found: Sequence[Window], about: Doubles) -> frozenset[int]:
@@ -168,7 +195,7 @@ def _acquit(found: Sequence[Window], about: Doubles, right: Doubles, wrongness: 
     The stretches of a long sentence stand for themselves. Changes the last two."""
     stated, denied = sigmoid(about) * sigmoid(right), sigmoid(about) * sigmoid(-right)
     for group in _groups(found):
-        if stated[group].max() >= SAID and denied[group].max() < _LIKELY_DENIAL:
+        if stated[group].max() >= SAID and denied[group].max() < LIKELY_DENIAL:
             right[group] = np.maximum(right[group], 0.0)
             wrongness[group] = np.minimum(wrongness[group], 0.0)
 
