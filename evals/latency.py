@@ -67,7 +67,8 @@ def run(args: Namespace, progress: Progress) -> Result:
     measured: dict[str, list[float]] = {}
     with served() as address:
         progress("one person")
-        measured["one person"] = asyncio.run(people(address, 1, 2 * args.answers, texts, (0.2, 0.4)))
+        alone = asyncio.run(people(address, 1, 1 + 2 * args.answers, texts, (0.2, 0.4)))
+        measured["the first answer after the start"], measured["one person"] = alone[:1], alone[1:]
         if args.browser:
             progress("one person at a real browser")
             measured["one person, Enter to the screen"] = in_browser(address, 2 * args.answers, texts)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from interviewer.config import is_loopback
 from interviewer.domain.errors import ConfigError
 from interviewer.domain.questions import LANGS
+from interviewer.ports import GradingItem
 from interviewer.ui.html import static, styles
 from interviewer.ui.live import LiveInterviews
 from interviewer.ui.middleware import FetchGuard, HostGuard, PageLanguage, RouteGuard
@@ -122,8 +123,10 @@ def _bound(host: str, port: int) -> socket.socket:
 def _warm_up(parts: Parts) -> None:
     """Build what the first answer needs while the person is still reading, so that it isn't the first answer that waits."""
     try:
-        parts.builtin_grader()
+        grader = parts.builtin_grader()
         parts.retriever.search("warm-up", 1)
+        for question in parts.bank.questions[:1]:  # its word lists and models are read at the first answer
+            grader.grade(GradingItem(question, "That depends. 这个要看情况。"))
     except Exception:
         log.exception("the grader or the index could not be prepared")
 
