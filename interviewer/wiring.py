@@ -116,6 +116,12 @@ class Parts:
         """The built-in grader for the bank as it is now."""
         return self._builtins()[1]
 
+    def expect_answer(self, question_id: str) -> None:
+        """That question was put to somebody: have ready what grading their answer needs."""
+        question = self.bank.get(question_id)
+        if question is not None:
+            self.builtin_grader().prepare(question)
+
     def rederive(self, session_id: str) -> list[Rederived]:
         """An interview's assessments made again from what was stored. Raises SessionError."""
         return rederive(self.store.load(session_id), self.store.history(session_id), self.bank, self.prompts)

@@ -55,6 +55,15 @@ def test_right_sayings_are_covered_with_the_candidates_words() -> None:
         assert GOOD[point.evidence.start : point.evidence.end] == point.evidence.text
 
 
+def test_a_question_is_taken_apart_once_and_before_the_answer_if_wished() -> None:
+    grader = BuiltinGrader(BANK)
+    grader.prepare(QUESTION)
+    known = grader._compile.cache_info()
+    assert known.currsize == 1
+    grader.grade(GradingItem(QUESTION, GOOD))
+    assert grader._compile.cache_info().misses == known.misses
+
+
 def test_wrong_sayings_are_contradicted_and_earn_nothing() -> None:
     result = grade(WRONG)
     assert Verdict.COVERED not in [p.verdict for p in result.points]

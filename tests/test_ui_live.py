@@ -180,6 +180,16 @@ def test_stop_reaches_the_interview_only_while_it_speaks(gated: ScriptedIntervie
     follow(live)
 
 
+def test_the_question_that_waits_for_an_answer_is_told() -> None:
+    told: list[str] = []
+    live = LiveInterviews(FakeInterviews(Bank()), asked=told.append).start(Setup())  # type: ignore[arg-type]
+    last = follow(live)[-1]
+    deadline = time.monotonic() + 60
+    while not told and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert told == [last.turns[-1].question_id or ""]
+
+
 def test_every_page_of_an_interview_follows_the_same_one() -> None:
     lives = LiveInterviews(FakeInterviews(Bank()))  # type: ignore[arg-type]
     live = lives.start(Setup())

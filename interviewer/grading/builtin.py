@@ -77,6 +77,11 @@ class BuiltinGrader:
             return Assessment.ungraded(item.question.id, "the question has no key points", self.info)
         return assess(item, self.read(item), self.info)
 
+    def prepare(self, question: Question) -> None:
+        """Take the question apart now (some 40 ms), so that the first answer to it needn't wait for that."""
+        if question.key_points:
+            self._compile(question)
+
     def grade_many(self, items: Sequence[GradingItem]) -> list[Assessment]:
         return [self.grade(item) for item in items]
 

@@ -61,7 +61,7 @@ def make_app(parts: Parts, listens_to: str = "127.0.0.1") -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_routes(app, parts)
     add_voice_routes(app, parts)
-    lives = LiveInterviews(parts.interviews, parts.confidences)
+    lives = LiveInterviews(parts.interviews, parts.confidences, asked=parts.expect_answer)
     add_reading_routes(app, parts, lives)
     for lang in LANGS:
         app = gr.mount_gradio_app(app, Page(parts, lives, words_for(lang)).build(), path=f"/{lang}", **_look())
@@ -125,7 +125,7 @@ def _warm_up(parts: Parts) -> None:
     try:
         grader = parts.builtin_grader()
         parts.retriever.search("warm-up", 1)
-        for question in parts.bank.questions[:1]:  # its word lists and models are read at the first answer
+        for question in parts.bank.questions[:1]:  # word lists and models are read at the first answer
             grader.grade(GradingItem(question, "That depends. 这个要看情况。"))
     except Exception:
         log.exception("the grader or the index could not be prepared")

@@ -23,6 +23,8 @@ from interviewer.session import Committed, Interview, Interviews, Progress, Ques
 log = logging.getLogger(__name__)
 
 Action = Callable[[Interview], Iterator[Update]]
+#: Told the id of the question that now waits for an answer.
+Asked = Callable[[str], None]
 
 #: Seconds between looks at a running interview. The browser needs some 10 ms to draw one, so more than ten a second is waste.
 FOLLOW_EVERY = 0.08
@@ -98,9 +100,9 @@ class Snapshot:
 class LiveInterview:
     """One interview, at most one action at a time, and the newest snapshot of it. Thread-safe."""
 
-    def __init__(self, interview: Interview, confidences: Confidences | None = None) -> None:
+    def __init__(self, interview: Interview, confidences: Confidences | None = None, asked: Asked | None = None) -> None:
         self._interview = interview
-        self._confidences = confidences
+        self._confidences, self._asked = confidences, asked
         self._sure = confidences.of_session(interview.id) if confidences else {}
         self._unsaid: set[str] = set()  # asked how sure they are, they'd rather not say
         self._lock = threading.Lock()
@@ -197,7 +199,9 @@ class LiveInterview:
             now = self._look(self._snapshot)
             if failure is not None and ticket == self._last_ticket and len(now.turns) == committed_before:
                 self._last_ticket = ""  # nothing was kept of this draft, so it may be sent again
-            self._snapshot = replace(now, busy=False, pending=None, speaking="", failure=failure)
+            now = self._snapshot = replace(now, busy=False, pending=None, speaking="", failure=failure)
+        if self._asked and now.turns and not now.finished:
+            self._asked(now.turns[-1].question_id or "")  # the person is reading now
 
     def _consume(self, updates: Iterator[Update]) -> None:
         for update in updates:
@@ -238,16 +242,18 @@ class LiveInterview:
 class LiveInterviews:
     """The interviews that pages are looking at, by id: every page of one interview follows the same object."""
 
-    def __init__(self, interviews: Interviews, confidences: Confidences | None = None, keep: int = KEEP) -> None:
+    def __init__(
+        self, interviews: Interviews, confidences: Confidences | None = None, keep: int = KEEP, asked: Asked | None = None
+    ) -> None:
         self._interviews = interviews
-        self._confidences = confidences
+        self._confidences, self._asked = confidences, asked
         self._keep = keep
         self._lock = threading.Lock()
         self._live: OrderedDict[str, LiveInterview] = OrderedDict()
 
     def start(self, setup: Setup) -> LiveInterview:
         """A new interview, with its opening under way. Raises InterviewerError."""
-        live = self._hold(LiveInterview(self._interviews.start(setup), self._confidences))
+        live = self._hold(LiveInterview(self._interviews.start(setup), self._confidences, self._asked))
         live.act(proceed)
         return live
 
@@ -260,7 +266,7 @@ class LiveInterviews:
             elif live is not None:
                 self._live.move_to_end(session_id)
                 return live
-        live = self._hold(LiveInterview(self._interviews.open(session_id), self._confidences))
+        live = self._hold(LiveInterview(self._interviews.open(session_id), self._confidences, self._asked))
         if live.snapshot.owed:
             live.act(proceed)
         return live
