@@ -143,7 +143,7 @@ def test_how_an_answer_was_spoken_travels_with_it(parts: FakeParts) -> None:
         for text, spoken in (("said", f"{first},{second}"), ("typed", "")):
             while live.snapshot.busy:
                 await asyncio.sleep(0.01)
-            async for _ in page.room.send(text, {"session": live.id}, f"{len(live.snapshot.turns)}:{text}", spoken):
+            async for _ in page.room.send(text, live.id, f"{len(live.snapshot.turns)}:{text}", spoken):
                 pass
 
     asyncio.run(talk())

@@ -265,6 +265,9 @@ class FakeParts:
         self.confidences = FakeConfidences()
         self.disputes = self.interviews.disputes
 
+    def expect_answer(self, question_id: str) -> None:
+        """Nothing to have ready."""
+
     def engine_status(self) -> EngineStatus:
         return self.status
 
