@@ -190,8 +190,8 @@ class Person:
         self.finished = False
 
     async def start(self) -> None:
-        handler = self._surface.handler("start", "click")
-        async for _ in self._call(handler, [self._surface.value(c) for c in handler.inputs]):
+        handler, press = self._surface.handler("start", "click"), self._surface.component("shown")
+        async for _ in self._call(handler, ["press" if c == press else self._surface.value(c) for c in handler.inputs]):
             pass
 
     async def answer(self, text: str) -> float:

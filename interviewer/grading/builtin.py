@@ -37,7 +37,7 @@ from interviewer.grading.windows import windows
 from interviewer.ports import GradingItem
 
 #: Part of the key under which results are kept: goes up whenever a score may come out otherwise.
-VERSION = "5"
+VERSION = "6"
 #: Compiled questions kept; a bank has some hundreds at most, a batch may bring any number.
 _KEPT = 512
 #: Below this share of the answer's content in the question's vocabulary, with no point touched, it is about something else.

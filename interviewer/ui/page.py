@@ -18,7 +18,7 @@ from interviewer.ui.live import LiveInterviews
 from interviewer.ui.progress_page import ProgressPage
 from interviewer.ui.report_desk import ReportDesk
 from interviewer.ui.report_page import empty_report, report_view
-from interviewer.ui.room import EVENT, HERE, Changes, Room, explain, warn
+from interviewer.ui.room import AGAIN, EVENT, HERE, Changes, Room, explain, warn
 from interviewer.ui.settings_page import SettingsPage
 from interviewer.ui.setup_form import SetupForm, setup_from
 from interviewer.ui.today import Today
@@ -98,10 +98,16 @@ class Page:
             [*everything, *(choice for choice in form.inputs if choice is not form.topics)],
             js="(_, kept) => [window.interviewer.place(), kept]", **EVENT,
         )  # fmt: skip
-        form.start.click(self.start, form.inputs, everything, trigger_mode="once", **EVENT)
-        for today in (self.today, self.progress.today):
-            today.start.click(self.start_today, form.lang, everything, trigger_mode="once", **EVENT)
-        self.bank.question.click(self.practise, form.lang, everything, trigger_mode="once", **EVENT)
+        begun = [
+            form.start.click(self.start, [self.session, *form.inputs], everything, js=_begin_js(len(form.inputs)), **AGAIN),
+            *(
+                today.start.click(self.start_today, [self.session, form.lang], everything, js=_begin_js(1), **AGAIN)
+                for today in (self.today, self.progress.today)
+            ),
+            self.bank.question.click(self.practise, form.lang, everything, **AGAIN),
+        ]
+        for event in begun:
+            event.then(None, js="() => window.interviewer.answered()", **AGAIN)  # also when nothing came of it
         chosen = [form.topics, form.questions]
         room.leave.click(
             self.leave, [self.session, *chosen], everything,
@@ -109,11 +115,11 @@ class Page:
         )  # fmt: skip
         room.new.click(self.to_setup, chosen, everything, **EVENT)
         room.see_report.click(self.see_report, None, self.tabs, **EVENT)
-        room.report.click(self.in_report, self.session, [*everything, *self.bank.entry_outputs], js=HERE, **EVENT)
+        room.report.click(self.in_report, self.session, [*everything, *self.bank.entry_outputs], js=HERE, **AGAIN)
         searched = self.history.inputs
         self.history.list.click(
             self.chosen, [self.session, *chosen, *searched], everything,
-            js=f"(_, ...others) => [window.interviewer.here(), ...others.slice(0, {len(chosen) + len(searched)})]", **EVENT,
+            js=f"(_, ...others) => [window.interviewer.here(), ...others.slice(0, {len(chosen) + len(searched)})]", **AGAIN,
         )  # fmt: skip
         # Not `input`: Gradio lets the first one pass unheard, and a pasted word is one.
         for box in (self.history.text.change, self.history.status.change):
@@ -141,14 +147,14 @@ class Page:
             self.loading: gr.Timer(active=loading),
         }
 
-    async def start(self, *values: Any) -> AsyncIterator[Changes]:
-        """The set-up's Start button."""
-        async for changes in self._begin(lambda: setup_from(*values)):
+    async def start(self, press: Any, *values: Any) -> AsyncIterator[Changes]:
+        """The set-up's Start button. An empty press is the second half of a double one."""
+        async for changes in self._begin(press, lambda: setup_from(*values)):
             yield changes
 
-    async def start_today(self, lang: Any) -> AsyncIterator[Changes]:
+    async def start_today(self, press: Any, lang: Any) -> AsyncIterator[Changes]:
         """A button for ten minutes today."""
-        async for changes in self._begin(lambda: self._parts.coach.sitting("en" if lang == "en" else "zh")):
+        async for changes in self._begin(press, lambda: self._parts.coach.sitting("en" if lang == "en" else "zh")):
             yield changes
 
     async def practise(self, lang: Any, event: gr.EventData) -> AsyncIterator[Changes]:
@@ -158,10 +164,14 @@ class Page:
             yield self.room.unchanged
             return
         plan = (Planned(str(data.get("question") or "")),)
-        async for changes in self._begin(lambda: Setup("en" if lang == "en" else "zh", questions=1, plan=plan)):
+        lang = "en" if lang == "en" else "zh"
+        async for changes in self._begin(data.get("press"), lambda: Setup(lang, questions=1, plan=plan)):
             yield changes
 
-    async def _begin(self, setup: Callable[[], Setup]) -> AsyncIterator[Changes]:
+    async def _begin(self, press: Any, setup: Callable[[], Setup]) -> AsyncIterator[Changes]:
+        if not press:
+            yield self.room.unchanged
+            return
         try:
             live = await asyncio.to_thread(lambda: self._lives.start(setup()))
         except InterviewerError as error:
@@ -258,3 +268,8 @@ class Page:
             return
         async for changes in self.room.enter(live):
             yield changes
+
+
+def _begin_js(inputs: int) -> str:
+    """Puts the press before that many inputs."""
+    return f"(_, ...values) => [window.interviewer.begin(), ...values.slice(0, {inputs})]"

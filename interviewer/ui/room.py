@@ -33,6 +33,8 @@ EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden",
 SETTLED_AFTER = 0.25
 #: In the browser, before an event whose only input is the session: the id of the interview that the page shows.
 HERE = "() => window.interviewer.here()"
+#: What enters an interview, and follows it, is no reason not to hear the next press: the person may have left it meanwhile.
+AGAIN: dict[str, Any] = {**EVENT, "trigger_mode": "multiple"}
 BUTTONS = {
     "hint": TurnKind.HINT_REQUEST,
     "clarify": TurnKind.CLARIFY_REQUEST,
@@ -119,15 +121,13 @@ class Room:
     def _wire(self) -> None:
         sent = self.answer.submit(
             self.send, [self.answer, self.session, self.mark, self.spoken], self.outputs,
-            js="() => window.interviewer.send()", trigger_mode="multiple", **EVENT,
+            js="() => window.interviewer.send()", **AGAIN,
         )  # fmt: skip
         sent.then(None, js="() => window.interviewer.settled()", **EVENT)  # also when the server could not be reached
         self.answer.stop(self.stop, self.session, None, js=HERE, **EVENT)
         for kind, button in self.buttons.items():
-            button.click(
-                self.press, [self.session, self.mark], self.outputs, js=self._press_js(kind), trigger_mode="multiple", **EVENT
-            )
-        self.again.click(self.proceed, self.session, self.outputs, js=HERE, **EVENT)
+            button.click(self.press, [self.session, self.mark], self.outputs, js=self._press_js(kind), **AGAIN)
+        self.again.click(self.proceed, self.session, self.outputs, js=HERE, **AGAIN)
         self.practice.wire(self.session, self.room, {**EVENT, "js": HERE})
 
     def _press_js(self, kind: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,33 @@ def test_waiting_shows_and_a_reload_in_mid_reply_loses_nothing(
     room.rest()
     expect(room.said_by("interviewer")).to_have_count(2)
     assert room.turns() == 2
+
+
+def interviews(pages: Server) -> int:
+    """How many are kept."""
+    with zipfile.ZipFile(io.BytesIO(pages.get("/everything.zip"))) as archive:
+        return sum(name.startswith("interviews/") for name in archive.namelist())
+
+
+def test_who_leaves_in_mid_reply_can_begin_another_at_once(
+    visit: Callable[..., Room], pages: Server, model: FakeServer
+) -> None:
+    before = interviews(pages)
+    room = visit(at=pages)
+    room.start(questions=1)
+    left = room.log.get_attribute("data-session")
+    model.delay = 3
+    room.page.locator("#skip").click()
+    expect(room.log.locator(".turn.typing")).to_be_visible()
+    room.page.locator("#leave").click()
+    room.page.locator("#start").dblclick()  # and twice is once
+    expect(room.log.locator(".turn.typing")).to_be_visible()
+    room.rest()
+    assert room.log.get_attribute("data-session") != left
+    expect(room.said_by("candidate")).to_have_count(0)
+    room.page.wait_for_timeout(1000)  # by now the first one's question is over, and its feedback came
+    expect(room.feedback).to_have_count(0)
+    assert interviews(pages) == before + 2
 
 
 def test_stopping_a_slow_reply_still_leaves_a_question(visit: Callable[..., Room], pages: Server, model: FakeServer) -> None:

@@ -65,6 +65,7 @@ element.addEventListener("click", (event) => {
   if (data.sure && !window.confirm(data.sure)) return;
   if ("leaves" in data && dirty() && !window.confirm(form().dataset.unsaved)) return;
   if (data.action === "save") Object.assign(data, { question: form().dataset.question, seen: form().dataset.seen, form: gathered() });
+  if (data.action === "practise") data.press = window.interviewer.begin();
   trigger("click", data);
 });
 

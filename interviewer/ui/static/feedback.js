@@ -48,7 +48,18 @@ let inside = false;
 element.addEventListener("focusin", () => { inside = true; });
 document.addEventListener("focusin", (event) => { if (!element.contains(event.target)) inside = false; });
 
+// What comes late, of an interview that the page has left meanwhile, gives way to what was here before. A moment later, since
+// the room may be drawn after this.
+const drawn = () => element.querySelector(".feedback")?.dataset.session || "";
+const latest = new Map();
+const settle = () => {
+  const here = window.interviewer.here();
+  if (here && drawn() !== here && latest.has(here)) props.value = latest.get(here);
+};
+
 watch("value", () => {
+  latest.set(drawn(), props.value);
+  setTimeout(settle, 400);
   keep(element.querySelector(".feedback")?.dataset.session || "");
   window.dispatchEvent(new Event("interviewer:feedback")); // drawn anew, what was covered up lies open
   // Whoever was in here with the keyboard is taken to what has come in the place of what they pressed.

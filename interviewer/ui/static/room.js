@@ -75,6 +75,7 @@ const tick = () => {
 };
 
 const leave = () => {
+  window.interviewer.keepDraft();
   if (now) left.add(now.visit);
   now = null;
   delete log.dataset.session;
@@ -89,6 +90,7 @@ const draw = () => {
   if (!news?.session) return;
   const entered = !now || now.session !== news.session;
   if (entered && (!news.visit || left.has(news.visit))) return; // of an interview that the page has left
+  if (entered) window.interviewer.keepDraft();
   if (entered && now) left.add(now.visit);
   now = { ...news, visit: news.visit || now.visit };
   element.drawnAt = performance.now();
