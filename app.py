@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import MutableMapping
 
-from interviewer.cli import main
+from interviewer.cli import program
 
 _HOSTED = {
     "INTERVIEWER_HOST": "GRADIO_SERVER_NAME",
@@ -30,4 +30,4 @@ def adopt_hosting(environ: MutableMapping[str, str]) -> None:
 
 if __name__ == "__main__":
     adopt_hosting(os.environ)
-    sys.exit(main(["serve", "--no-browser", *sys.argv[1:]]))
+    sys.exit(program(["serve", "--no-browser", *sys.argv[1:]]))

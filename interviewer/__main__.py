@@ -2,7 +2,7 @@
 
 import sys
 
-from interviewer.cli import main
+from interviewer.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -59,6 +59,40 @@ def test_help_is_instant_because_nothing_heavy_is_imported(shell: Shell) -> None
     assert "chat" in done.stdout
 
 
+def test_it_ends_with_its_status_while_a_thread_is_inside_a_model(shell: Shell, tmp_path: Path) -> None:
+    """As when an interview is over before its model has loaded. Python's own way out would abort."""
+    program = """
+import sys
+from importlib import import_module
+command_line = import_module("interviewer.cli.main")
+main = command_line.main
+
+def with_a_model(argv):
+    global tidied
+    import tempfile, threading, torch
+    layers = torch.nn.Sequential(*(torch.nn.Linear(64, 64) for _ in range(10)))
+    begun = threading.Event()
+    def work():
+        while True:
+            layers(torch.ones(1, 64))
+            begun.set()
+    threading.Thread(target=work, daemon=True).start()
+    begun.wait()
+    tidied = tempfile.TemporaryDirectory(dir=sys.argv[1])
+    return main(argv)
+
+command_line.main = with_a_model
+sys.exit(command_line.program(sys.argv[2:]))
+"""
+    for args, status in ((["sessions", "--json"], 0), (["export", "nothing-like-it"], 1)):
+        command = [sys.executable, "-c", program, str(tmp_path), *args]
+        done = subprocess.run(command, capture_output=True, text=True, env=shell.env, timeout=240, check=False)
+        assert done.returncode == status, done.stderr
+        assert "terminate" not in done.stderr
+        assert (json.loads(done.stdout) == []) if status == 0 else "nothing-like-it" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_wrong_usage_is_2(shell: Shell) -> None:
     assert shell("nonsense").returncode == 2
     for args in (["search"], ["chat", "--level", "9"], ["serve", "--port", "many"], ["grade", "--engine", "magic"]):

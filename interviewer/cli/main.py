@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +17,25 @@ from interviewer import __version__
 from interviewer.config import ENGINE_KINDS
 from interviewer.domain.errors import InterviewerError
 from interviewer.domain.transcript import PERSONAS
+
+
+def program(argv: Sequence[str] | None = None) -> int:
+    """`main` as the whole of a process, which then ends with the status returned, whatever its threads are in the middle of.
+
+    A thread that loads a model or is inside a forward pass can't be stopped, and Python taking itself down around it ends in
+    an abort (up to 3.13: python/cpython#87135). So where any is left, the process leaves once everything is written.
+    """
+    ended: list[int] = []
+
+    @atexit.register  # before any library's own, so that theirs have run by then
+    def leave() -> None:
+        if ended and any(thread.daemon for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended[0])
+
+    ended.append(main(argv))
+    return ended[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
