@@ -78,6 +78,7 @@ class Parts:
         self._wording = wording
         self._model_speaker: tuple[Engine, ModelSpeaker] | None = None
         self._builtin: tuple[Bank, BuiltinGrader, RecordedGrader] | None = None
+        self._choosing_builtin = threading.Lock()
         self._judge: tuple[Engine, RecordedGrader, RecordedGrader] | None = None
         self.indexing = BackgroundBuild(self._reindex)
         self.archive, reviews = SqlArchive(store), SqlReviews(store)
@@ -216,7 +217,7 @@ class Parts:
     def _reindex(self, on_progress: OnProgress) -> None:
         """Bring the index up to date, and have the grader for the bank ready before an answer waits for it."""
         self.library.reindex(on_progress)
-        self.builtin_grader()
+        self.builtin_grader().read_bank()
 
     def close(self) -> None:
         """Free the models and the database."""
@@ -259,11 +260,12 @@ class Parts:
         return self._builtins()[2]
 
     def _builtins(self) -> tuple[Bank, BuiltinGrader, RecordedGrader]:
-        bank = self.library.bank
-        if self._builtin is None or self._builtin[0] is not bank:
-            grader = BuiltinGrader(bank)
-            self._builtin = bank, grader, RecordedGrader(grader, bank)
-        return self._builtin
+        with self._choosing_builtin:  # two would read the bank twice
+            bank = self.library.bank
+            if self._builtin is None or self._builtin[0] is not bank:
+                grader = BuiltinGrader(bank)
+                self._builtin = bank, grader, RecordedGrader(grader, bank)
+            return self._builtin
 
 
 def _find_model(

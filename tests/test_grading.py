@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -11,7 +14,7 @@ from evals.attacks import PADDING, one_more
 from evals.fit_small_talk import small_talk
 from interviewer.config import corpus_dir
 from interviewer.domain.assessment import Assessment, PointAssessment, Verdict
-from interviewer.domain.questions import Question
+from interviewer.domain.questions import Bank, Question
 from interviewer.grading import BuiltinGrader, points_from_reference
 from interviewer.grading.beliefs import earning_sentences, plain_sentences
 from interviewer.grading.compiled import compile_question
@@ -62,6 +65,25 @@ def test_a_question_is_taken_apart_once_and_before_the_answer_if_wished() -> Non
     assert known.currsize == 1
     grader.grade(GradingItem(QUESTION, GOOD))
     assert grader._compile.cache_info().misses == known.misses
+
+
+def test_the_bank_is_read_once_whoever_asks_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, let = [], threading.Event()
+    from_bank = Vocabulary.from_bank
+
+    def reading(bank: Bank) -> Vocabulary:
+        read.append(bank)
+        let.wait(60)
+        return from_bank(bank)
+
+    monkeypatch.setattr(Vocabulary, "from_bank", reading)
+    grader = BuiltinGrader(BANK)
+    assert read == []  # who is only asked a question waits for nothing
+    with ThreadPoolExecutor(2) as threads:
+        grades = [threads.submit(grader.grade, GradingItem(QUESTION, GOOD)) for _ in range(2)]
+        let.set()
+        assert len({grade.result().score for grade in grades}) == 1
+    assert read == [BANK]
 
 
 def test_wrong_sayings_are_contradicted_and_earn_nothing() -> None:

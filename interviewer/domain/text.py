@@ -33,7 +33,7 @@ def storable(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Lower-case Latin words and single Chinese characters, in order: the unit of overlap measures."""
-    return [m.group() for m in _TOKEN.finditer(unicodedata.normalize("NFKC", text).casefold())]
+    return _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 _AMERICAN = re.compile(r"(?<=[a-z]{3})iz(?=(?:e[drs]?|ers|ing|able|ations?)\b)")

@@ -6,6 +6,7 @@ unsure it is.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,9 +62,13 @@ class BuiltinGrader:
     """A `Grader`. Without a bank every word is equally telling and no concept has two names: weaker, still sound."""
 
     def __init__(self, bank: Bank | None = None, claims: NgramModel | None = None) -> None:
-        """`claims` in place of the shipped claim model: for measuring on questions that it must not have seen."""
-        self._vocabulary = Vocabulary.from_bank(bank) if bank else Vocabulary()
-        self._shape = BankShape.of(bank) if bank else None
+        """`claims` in place of the shipped claim model: for measuring on questions that it must not have seen.
+
+        The bank is read at first use, which takes seconds: nobody who is only asked a question should wait for them.
+        """
+        self._bank = bank
+        self._reading = threading.Lock()
+        self._read_off: tuple[Vocabulary, BankShape | None] | None = None
         self._claims = claims or load_claims()
         self._compile = lru_cache(maxsize=_KEPT)(self._compiled)
 
@@ -77,8 +82,12 @@ class BuiltinGrader:
             return Assessment.ungraded(item.question.id, "the question has no key points", self.info)
         return assess(item, self.read(item), self.info)
 
+    def read_bank(self) -> None:
+        """Read the bank now (seconds), so that no answer needs to wait for it."""
+        self._of_bank()
+
     def prepare(self, question: Question) -> None:
-        """Take the question apart now (some 40 ms), so that the first answer to it needn't wait for that."""
+        """Take the question apart now (some 40 ms, and the bank before it), so that the first answer to it needn't wait."""
         if question.key_points:
             self._compile(question)
 
@@ -118,8 +127,9 @@ class BuiltinGrader:
         size = sum(len(tokens(t)) for t in texts)
         flags = []
         off_topic = size >= _OFF_TOPIC_WORDS and touched < _OFF_TOPIC_TOUCHED and _own_share(compiled, texts) < _OFF_TOPIC_SHARE
-        if self._shape and self._shape.holds(compiled.question):
-            if self._shape.is_shuffled([text for n, text in enumerate(sentences) if not earning or n in earning]):
+        shape = self._of_bank()[1]
+        if shape and shape.holds(compiled.question):
+            if shape.is_shuffled([text for n, text in enumerate(sentences) if not earning or n in earning]):
                 flags.append("shuffled")
             beside = [n for n in range(len(sentences)) if n not in earning]
             odds = load_small_talk().log_odds([sentences[n] for n in beside])
@@ -127,14 +137,21 @@ class BuiltinGrader:
             left_out = [talk, *({n} for n in beside), *({n} | talk for n in beside)]
             views = [sentences, *([t for n, t in enumerate(sentences) if n not in out] for out in left_out)]
             off_topic = off_topic or any(
-                all(self._shape.answers_another(compiled.question, looked_at) for looked_at in looks)
-                for looks in ([texts], views)
+                all(shape.answers_another(compiled.question, looked_at) for looked_at in looks) for looks in ([texts], views)
             )
         return [*flags, "off-topic"] if off_topic else flags
 
     def _compiled(self, question: Question) -> tuple[CompiledQuestion, tuple[Sentence, ...]]:
-        compiled = compile_question(question, self._vocabulary)
+        compiled = compile_question(question, self._of_bank()[0])
         return compiled, reference_sentences(compiled)
+
+    def _of_bank(self) -> tuple[Vocabulary, BankShape | None]:
+        """What the bank's texts tell. Threads that ask at the same time read it once."""
+        with self._reading:
+            if self._read_off is None:
+                bank = self._bank
+                self._read_off = (Vocabulary.from_bank(bank), BankShape.of(bank)) if bank else (Vocabulary(), None)
+            return self._read_off
 
 
 def _own_share(compiled: CompiledQuestion, texts: Sequence[str]) -> float:

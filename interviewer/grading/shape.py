@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import Self
 
 from interviewer.domain.questions import Bank, Question
-from interviewer.domain.text import CJK_RUN, detect_language
+from interviewer.domain.text import detect_language
 from interviewer.grading.lexicon import STOP_WORDS
 from interviewer.grading.vocabulary import words
 
@@ -107,11 +107,11 @@ def _texts(question: Question) -> list[str]:
 def _subjects(sequence: Sequence[str]) -> Iterator[str]:
     """What tells of a subject: words, and of Chinese, where single characters stand in every question, adjacent pairs."""
     for word, following in zip_longest(sequence, sequence[1:], fillvalue=""):
-        if not CJK_RUN.match(word):
+        if word.isascii():
             yield word
-        elif CJK_RUN.match(following):
+        elif not following.isascii():
             yield word + following
 
 
 def _runs(sequence: Sequence[str], size: int) -> list[tuple[str, ...]]:
-    return [tuple(sequence[i : i + size]) for i in range(len(sequence) - size + 1)]
+    return list(zip(*(sequence[i:] for i in range(size)), strict=False))

@@ -67,8 +67,13 @@ def words(text: str) -> list[str]:
         if len(token) == 1:
             out.append(token)
         else:
-            out.extend(stem(part) for part in token.replace("_", "-").split("-") if part)
+            out += _stems(token)
     return out
+
+
+@lru_cache(maxsize=50_000)
+def _stems(token: str) -> tuple[str, ...]:
+    return tuple(stem(part) for part in token.replace("_", "-").split("-") if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +104,12 @@ class Vocabulary:
     unseen: float = _DEFAULT_IDF
 
     @cached_property
-    def starts(self) -> frozenset[str]:
-        """First words of the names: most words begin none."""
-        return frozenset(name[0] for name in self.names)
+    def starts(self) -> dict[str, int]:
+        """First words of the names, and how many words the longest that begins so has: most words begin none."""
+        longest: dict[str, int] = {}
+        for name in self.names:
+            longest[name[0]] = max(len(name), longest.get(name[0], 0))
+        return longest
 
     @classmethod
     def from_bank(cls, bank: Bank) -> Self:
@@ -146,22 +154,21 @@ class Vocabulary:
 
     def _parts(self, sequence: Sequence[str]) -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
         """Distinct words, adjacent pairs and concepts."""
-        pairs = (f"{a} {b}" for a, b in itertools.pairwise(sequence) if a not in STOP_WORDS or b not in STOP_WORDS)
+        pairs = [f"{a} {b}" for a, b in itertools.pairwise(sequence) if a not in STOP_WORDS or b not in STOP_WORDS]
         return frozenset(sequence), frozenset(pairs), self._concepts(sequence)
 
     def _concepts(self, sequence: Sequence[str]) -> tuple[str, ...]:
         found: list[str] = []
-        i = 0
-        while i < len(sequence):
-            step = 1
-            if sequence[i] in self.starts:
-                for length in range(min(_LONGEST_NAME, len(sequence) - i), 0, -1):
-                    concept = self.names.get(tuple(sequence[i : i + length]))
-                    if concept is not None:
-                        found.append(concept)
-                        step = length
-                        break
-            i += step
+        starts, end = self.starts, 0
+        for i, word in enumerate(sequence):
+            if word not in starts or i < end:
+                continue
+            for length in range(min(starts[word], len(sequence) - i), 0, -1):
+                concept = self.names.get(tuple(sequence[i : i + length]))
+                if concept is not None:
+                    found.append(concept)
+                    end = i + length
+                    break
         return tuple(found)
 
 
