@@ -1,11 +1,11 @@
-"""With a model behind an OpenAI-compatible server on loopback: waiting, streaming, stopping, reloading, failing."""
+"""With a model behind an OpenAI-compatible server on loopback: waiting, streaming, stopping, reloading, failing; who is
+speaking."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Server, running
 from tests.browser.steps import Room
-from tests.engines_server import FakeServer, error, fake_server, transformers_serve
-from tests.tiny_models import build_tiny_model
+from tests.browser.test_access import found
+from tests.engines_server import FakeServer, error, fake_server
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,8 @@ def at(
     tmp_path_factory: pytest.TempPathFactory, browser_type_launch_args: dict[str, Any]
 ) -> Iterator[tuple[Server, FakeServer]]:
     """The pages and the model's server behind them."""
-    with fake_server() as model, running(tmp_path_factory.mktemp("model") / "data", base_url=model.url, model="fake") as pages:
+    data = tmp_path_factory.mktemp("model") / "data"
+    with fake_server() as model, running(data, base_url=model.url, model="org/some-model") as pages:
         yield pages, model
 
 
@@ -44,8 +45,8 @@ def test_waiting_shows_and_a_reload_in_mid_reply_loses_nothing(
     visit: Callable[..., Room], pages: Server, model: FakeServer
 ) -> None:
     room = visit(at=pages)
-    expect(room.page.locator("#who-asks")).to_contain_text("fake")
-    model.delay = 1.5
+    expect(room.page.locator("#who-asks")).to_contain_text("some-model")
+    model.delay = 0.7
     room.page.locator("#start").click()
     expect(room.log.locator(".turn.typing")).to_be_visible()
     room.picture("waiting")
@@ -69,7 +70,7 @@ def test_who_leaves_in_mid_reply_can_begin_another_at_once(
     room = visit(at=pages)
     room.start(questions=1)
     left = room.log.get_attribute("data-session")
-    model.delay = 3
+    model.delay = 1.5
     room.page.locator("#skip").click()
     expect(room.log.locator(".turn.typing")).to_be_visible()
     room.page.locator("#leave").click()
@@ -95,26 +96,64 @@ def test_stopping_a_slow_reply_still_leaves_a_question(visit: Callable[..., Room
     assert "?" in room.said_by("interviewer").last.inner_text()
 
 
-def test_a_broken_model_does_not_break_the_interview(visit: Callable[..., Room], pages: Server, model: FakeServer) -> None:
-    model.hook = lambda body: error(500, "out of memory")
-    room = visit(at=pages)
-    room.start(questions=1)
-    room.finish(["Gradients flow backwards through the layers.", "I don't know"])
-    room.page.locator("#see-report").click()
-    expect(room.page.locator("#report .question")).to_have_count(1)
+#: Everything that moves without having been asked to, as the browser's own layout-shift entries tell it.
+SHIFTS = """() => { window.shifts = []; new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) for (const source of entry.sources || []) {
+        const node = source.node && (source.node.closest ? source.node : source.node.parentElement);
+        if (node && !node.closest('#room .log')) window.shifts.push(`${entry.value} ${node.id} ${node.className}`);
+    }
+}).observe({ type: 'layout-shift' }); }"""
 
 
-def test_an_interview_with_transformers_serve_behind_the_page(
-    visit: Callable[..., Room], tmp_path: Path, browser_type_launch_args: dict[str, Any]
+def test_it_shows_who_is_speaking_and_nothing_jumps(visit: Callable[..., Room], pages: Server, model: FakeServer) -> None:
+    room = visit(lang="en", width=390, at=pages)
+    page, keyboard = room.page, room.page.keyboard
+    expect(page.locator("#who-asks")).to_have_text("Interviewer: org/some-model")
+    room.start()
+    chips = room.log.locator(".turn.interviewer .by")
+    expect(chips.nth(1)).to_contain_text("some-model")
+    meaning = page.locator("#" + str(chips.nth(1).get_attribute("popovertarget")))
+    chips.nth(1).click()
+    expect(meaning).to_be_visible()
+    keyboard.press("Escape")
+    expect(meaning).to_be_hidden()
+    keyboard.press("Alt+/")
+    expect(page.locator("#keys")).to_be_visible()
+    assert found(page) == []
+    room.picture("keys")
+    keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.evaluate(SHIFTS)
+    room.answer("I would begin with the data.")
+    assert page.evaluate("window.shifts") == []
+    model.delay = 8
+    turns = room.turns()
+    page.locator("#clarify").click()
+    expect(room.log.locator(".turn.typing")).to_be_visible()
+    keyboard.press("Escape")  # enough of waiting
+    room.replied(turns)
+    expect(chips.last).to_have_text("some-model + built-in")
+
+
+def test_a_model_in_trouble_is_named_and_the_interview_goes_on(
+    visit: Callable[..., Room], pages: Server, model: FakeServer
 ) -> None:
-    """The real server with a tiny random model: noise that the guard replaces, and an interview that holds together."""
-    tiny = build_tiny_model(tmp_path / "tiny")
-    with transformers_serve(tiny, tmp_path) as url, running(tmp_path / "data", base_url=url, model=str(tiny)) as pages:
-        room = visit(lang="zh", at=pages)
-        expect(room.page.locator("#who-asks")).to_contain_text("tiny")
-        room.start(questions=1)
-        assert "？" in room.said_by("interviewer").last.inner_text()
-        room.finish(["我觉得它主要是让训练更稳定，也更省显存", "不知道"])
-        room.page.locator("#see-report").click()
-        expect(room.page.locator("#report .question")).to_have_count(1)
-        room.picture("report")
+    """The last one here: the model is left to rest."""
+    room = visit(lang="zh", width=390, dark=True, at=pages)
+    expect(room.page.locator("#who-asks")).to_contain_text("some-model")
+    model.hook = lambda body: error(500, "CUDA error\nTraceback (most recent call last)", **{"retry-after-ms": "1"})
+    room.start(questions=2)
+    for text in ("梯度沿着计算图从后往前逐层传播", "激活函数的导数会一层层相乘", "学习率太大就会发散，太小又太慢"):
+        room.answer(text)
+        room.rest()
+    who = room.page.locator("#who")
+    expect(who).to_contain_text("模型 org/some-model 接连出错，暂由内置面试官继续提问和评分")
+    expect(who).not_to_contain_text("Traceback")
+    room.picture("resting-zh")
+    assert room.fits()
+    room.finish(["不知道"])
+    room.page.locator("#see-report").click()
+    expect(room.page.locator("#report .question")).to_have_count(2)
+    other = visit(lang="en", at=pages)
+    expect(other.page.locator("#who-asks")).to_contain_text("org/some-model kept failing")
+    other.picture("resting-en")

@@ -1,19 +1,14 @@
-"""Practising in the browser: how sure one is, words that lead to points, answering again, objections, keys, who is speaking."""
+"""Practising in the browser: how sure one is, words that lead to points, answering again, objections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from interviewer.domain.questions import Bank, Lang, Question
-from tests.browser.conftest import Server, running
 from tests.browser.steps import Room
 from tests.browser.test_access import found
-from tests.engines_server import FakeServer, fake_server
 
 Visit = Callable[..., Room]
 FOCUSED = "document.activeElement.outerHTML.slice(0, 200)"
@@ -146,60 +141,3 @@ def test_a_running_question_waits_with_its_draft(visit: Visit) -> None:
     room.answer(" ".join(["my half answer", "is whole now"]))
     expect(room.said_by("candidate").last).to_have_text("my half answer is whole now")
     expect(page.locator("#feedback .again-result")).to_have_count(1)
-
-
-#: Everything that moves without having been asked to, as the browser's own layout-shift entries tell it.
-SHIFTS = """() => { window.shifts = []; new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) for (const source of entry.sources || []) {
-        const node = source.node && (source.node.closest ? source.node : source.node.parentElement);
-        if (node && !node.closest('#room .log')) window.shifts.push(`${entry.value} ${node.id} ${node.className}`);
-    }
-}).observe({ type: 'layout-shift' }); }"""
-
-
-@pytest.fixture
-def model() -> Iterator[FakeServer]:
-    with fake_server() as server:
-        server.context = 16_000  # English: several letters a token
-        server.words = [
-            "All right, ",
-            "let us look at this one together. ",
-            "What comes to your mind first when you hear about it?",
-        ]
-        yield server
-
-
-@pytest.fixture
-def pages(model: FakeServer, tmp_path: Path, browser_type_launch_args: dict[str, Any]) -> Iterator[Server]:
-    with running(tmp_path / "data", base_url=model.url, model="org/some-model") as server:
-        yield server
-
-
-def test_it_shows_who_is_speaking_and_nothing_jumps(visit: Visit, pages: Server, model: FakeServer) -> None:
-    room = visit(lang="en", width=390, at=pages)
-    page, keyboard = room.page, room.page.keyboard
-    expect(page.locator("#who-asks")).to_have_text("Interviewer: org/some-model")
-    room.start()
-    chips = room.log.locator(".turn.interviewer .by")
-    expect(chips.nth(1)).to_contain_text("some-model")
-    meaning = page.locator("#" + str(chips.nth(1).get_attribute("popovertarget")))
-    chips.nth(1).click()
-    expect(meaning).to_be_visible()
-    keyboard.press("Escape")
-    expect(meaning).to_be_hidden()
-    keyboard.press("Alt+/")
-    expect(page.locator("#keys")).to_be_visible()
-    assert found(page) == []
-    room.picture("keys")
-    keyboard.press("Escape")
-    expect(page.locator("#keys")).to_be_hidden()
-    page.evaluate(SHIFTS)
-    room.answer("I would begin with the data.")
-    assert page.evaluate("window.shifts") == []
-    model.delay = 8
-    turns = room.turns()
-    page.locator("#clarify").click()
-    expect(room.log.locator(".turn.typing")).to_be_visible()
-    keyboard.press("Escape")  # enough of waiting
-    room.replied(turns)
-    expect(chips.last).to_have_text("some-model + built-in")

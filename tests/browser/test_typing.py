@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import running
 from tests.browser.steps import Room
 
 Visit = Callable[..., Room]
@@ -47,24 +45,6 @@ def test_an_answer_sent_too_soon_stays_in_the_box(visit: Visit) -> None:
     said = room.said_by("candidate").all_inner_texts()
     left = room.answer_box.input_value()
     assert (said, left) in ((["first"], "too soon"), (["first", "too soon"], ""))  # the reply may have been quicker
-
-
-def test_an_answer_the_server_never_got_comes_back(visit: Visit, tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        room = visit(at=server)
-        room.start()
-        port = server.port
-        server.kill()
-        room.answer_box.fill("said into the void")
-        room.answer_box.press("Enter")
-        expect(room.answer_box).to_have_value("")
-        room.page.wait_for_timeout(1000)  # the page keeps the draft a few times a second
-        server.start(port)
-        room.reload()
-        expect(room.answer_box).to_have_value("said into the void")
-        room.rest()
-        room.answer("said again")
-        expect(room.said_by("candidate")).to_have_text(["said again"])
 
 
 def test_pasted_lines_are_one_answer_and_escape_leaves_nothing(visit: Visit) -> None:
