@@ -76,6 +76,18 @@ def test_nearly_every_point_of_the_bank_has_its_place_in_the_reference(bank: Ban
     assert sum(found) / len(found) > 0.9
 
 
+def test_an_excerpt_that_the_words_tell_in_one_language_only_is_found_in_the_other_by_its_place(bank: Bank) -> None:
+    question = bank.get("weight-init-residual-scaling")
+    assert question is not None
+    point = next(point for point in question.key_points if point.id == "keep-variance")
+    assert excerpt(replace(question.reference, en=""), point.statement) == LocalText()
+    quoted = excerpt(question.reference, point.statement)
+    assert quoted.zh.startswith("第二是尺度要合适")
+    assert quoted.en.startswith("Second, the scale")
+    for one in (excerpt(q.reference, p.statement) for q in bank for p in q.key_points):
+        assert bool(one.zh) == bool(one.en)  # a Chinese report quotes no English
+
+
 def test_passages_to_read_are_near_and_of_something_else(bank: Bank) -> None:
     point = reports(bank).report("spoken").study_next[0]
 

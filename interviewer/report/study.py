@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from math import fsum
 
 from interviewer.domain.assessment import MisconceptionFound, PointAssessment, Verdict
 from interviewer.domain.questions import LANGS, Bank, Lang, LocalText, Passage, Question
@@ -20,6 +21,8 @@ _ORDER = [(Verdict.CONTRADICTED, True), (Verdict.MISSING, True), (Verdict.MISSIN
 _PASSED_OVER = frozenset({"skipped", "silence", "off-track"})
 #: A sentence of the reference must share this much with a point's statement to be shown as the place where it is made.
 _LEAST_SHARED = 0.12
+#: Two languages tell the same this far apart at most, as a share of the whole.
+_NEAR = 0.15
 #: Characters of a passage in which no sentence stands out.
 _BEGINNING = 160
 
@@ -34,9 +37,18 @@ def weak_points(questions: Sequence[QuestionResult], bank: Bank) -> tuple[StudyP
 
 
 def excerpt(reference: LocalText, statement: LocalText) -> LocalText:
-    """The sentence of a reference answer, in each language, that makes a point; empty where none clearly does."""
-    zh, en = (_closest(_in(reference, lang), _in(statement, lang)) for lang in LANGS)
-    return LocalText(zh, en)
+    """The sentence of a reference answer, in each language, that makes a point; empty where none clearly does.
+
+    Where the words tell it in one language only, it is looked for in the other about where it stands in the first: one is
+    told in the order of the other.
+    """
+    found: dict[Lang, str] = {lang: _closest(_in(reference, lang), _in(statement, lang)) for lang in LANGS}
+    pairs: tuple[tuple[Lang, Lang], ...] = (("zh", "en"), ("en", "zh"))
+    for lang, other in pairs:
+        if found[other] and not found[lang]:
+            place = _place(_in(reference, other), found[other])
+            found[lang] = _closest(_in(reference, lang), _in(statement, lang), about=place)
+    return LocalText(found["zh"], found["en"])
 
 
 def closest(passage: Passage, point: StudyPoint) -> str:
@@ -56,19 +68,29 @@ def _in(text: LocalText, lang: Lang) -> str:
     return text.zh if lang == "zh" else text.en
 
 
-def _closest(reference: str, statement: str) -> str:
-    """The sentence that shares most with the statement. A term counts by how few of the sentences hold it: what every sentence
-    of an answer on LoRA says, such as LoRA, tells none of them from the others."""
+def _closest(reference: str, statement: str, about: float | None = None) -> str:
+    """The sentence that shares most with the statement, if that is enough; or, however little, of those near the place `about`.
+    A term counts by how few of the sentences hold it: what every sentence of an answer on LoRA says, such as LoRA, tells none
+    of them from the others."""
     pieces = [reference[start:end] for start, end in sentences(reference)]
     held = [_held(piece) for piece in pieces]
     among = Counter(term for terms in held for term in terms)
     wanted = {term: 1 / (1 + among[term]) for term in _held(statement)}
-    whole = sum(wanted.values())
+    whole = fsum(wanted.values())  # exact: in a set's changing order rounding would decide between sentences
     if not pieces or not whole:
         return ""
-    shares = [sum(worth for term, worth in wanted.items() if term in terms) / whole for terms in held]
-    best = max(range(len(pieces)), key=lambda i: shares[i])
-    return pieces[best].rstrip("；;") if shares[best] >= _LEAST_SHARED else ""
+    shares = [fsum(worth for term, worth in wanted.items() if term in terms) / whole for terms in held]
+    if about is None:
+        best = max(range(len(pieces)), key=lambda i: shares[i])
+        return pieces[best].rstrip("；;") if shares[best] >= _LEAST_SHARED else ""
+    away = [abs(_place(reference, piece) - about) for piece in pieces]
+    near = [i for i in range(len(pieces)) if away[i] <= max(min(away), _NEAR)]
+    return pieces[max(near, key=lambda i: (shares[i], -away[i]))].rstrip("；;")
+
+
+def _place(text: str, piece: str) -> float:
+    """Where the middle of a piece is in its text, 0–1."""
+    return (text.index(piece) + len(piece) / 2) / len(text)
 
 
 @lru_cache(4096)
