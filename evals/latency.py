@@ -67,6 +67,7 @@ def run(args: Namespace, progress: Progress) -> Result:
     measured: dict[str, list[float]] = {}
     with served() as address:
         progress("one person")
+        measured["the first question after the start"] = [asyncio.run(first_question(address))]
         alone = asyncio.run(people(address, 1, 1 + 2 * args.answers, texts, (0.2, 0.4)))
         measured["the first answer after the start"], measured["one person"] = alone[:1], alone[1:]
         if args.browser:
@@ -94,7 +95,8 @@ def _result(measured: Mapping[str, Sequence[float]], people: int, texts: Sequenc
         sections=(
             Section(
                 "What this says",
-                f"From sending an answer to the first word of the reply reaching the page, the answer graded in between. With "
+                f"From sending an answer to the first word of the reply reaching the page, the answer graded in between; the "
+                f"first question from pressing Start, three seconds after the server's own start, to its end. With "
                 f"{people} people each thinks for {THINKING[0]:g} to {THINKING[1]:g} seconds between answers.",
             ),
         ),
@@ -272,6 +274,17 @@ def patched(held: Any, change: Any) -> Any:
         else:
             node[path[-1]] = value
     return held
+
+
+async def first_question(address: str) -> float:
+    """Milliseconds from pressing Start to the end of the first question."""
+    import httpx
+
+    async with httpx.AsyncClient(base_url=f"{address}/en/gradio_api/", timeout=LOST) as client:
+        surface = Surface((await client.get(f"{address}/en/config")).raise_for_status().json())
+        began = time.perf_counter()
+        await Person(client, surface).start()
+        return 1000 * (time.perf_counter() - began)
 
 
 async def people(address: str, count: int, answers: int, texts: Sequence[str], thinking: tuple[float, float]) -> list[float]:

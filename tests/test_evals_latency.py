@@ -40,6 +40,7 @@ def test_it_is_no_gate(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.slow
 def test_two_people_are_answered() -> None:
     with latency.served() as address:
+        assert 0 < asyncio.run(latency.first_question(address)) < 1000 * latency.LOST
         times = asyncio.run(latency.people(address, 2, 1, ["不知道"], (0.0, 0.1)))
     assert len(times) == 2
     assert all(0 < ms < 1000 * latency.LOST for ms in times)
