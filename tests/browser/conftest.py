@@ -147,9 +147,14 @@ FAILED = pytest.StashKey[bool]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Notes for its fixtures whether a test, or this try of it, has failed."""
+    """Notes for its fixtures whether a test, or this try of it, has failed; and why among the CI artefacts, when they are asked
+    for: of a try that was repeated nothing else is told."""
     report = yield
     item.stash[FAILED] = report.failed or (report.when != "setup" and item.stash[FAILED])
+    if report.failed and (folder := os.environ.get("INTERVIEWER_ARTIFACTS")):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with (Path(folder) / "failed.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{item.nodeid} {report.when}\n{report.longreprtext}\n\n")
     return report
 
 
