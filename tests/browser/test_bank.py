@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from interviewer.storage import open_store
 from interviewer.storage.disputes import SqlDisputes
-from tests.browser.conftest import Server
+from tests.browser.conftest import FAILED, Server
 from tests.browser.steps import Room, no_messages
 from tests.browser.test_access import found
 
@@ -26,6 +26,14 @@ DOCUMENT = (
     "- **命中**：数据在缓存里，直接返回。\n- **失效**：数据改变后旧的要作废。\n\n"
     "## 3. 这道题没有答案？\n"
 )
+
+
+@pytest.fixture(autouse=True)
+def _begin_again(visit: Visit, server: Server, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The questions and disputes that a test which fails has left behind are gone before the next try."""
+    yield
+    if request.node.stash[FAILED]:
+        server.renew()
 
 
 def part(page: Page, name: str) -> None:
