@@ -63,12 +63,12 @@ def test_a_practice_interview_from_the_front_door_to_the_report(
     room.picture("4-report")
     assert room.fits()
     with page.expect_download() as download:
-        page.locator("#report a[href*='.md']").click()
+        page.locator("#report a[download][href*='.md']").click()
     text = download.value.path().read_text(encoding="utf-8")
     assert download.value.suggested_filename.endswith(".md")
     assert ("面试报告" if lang == "zh" else "Interview report") in text
     with page.expect_download() as download:
-        page.locator("#report a[href*='.json']").click()
+        page.locator("#report a[download][href*='.json']").click()
     assert len(json.loads(download.value.path().read_text(encoding="utf-8"))["questions"]) == 2
     assert page.evaluate("window.owned") is None
 

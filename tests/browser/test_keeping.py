@@ -175,7 +175,7 @@ def test_history_resumes_opens_and_deletes(visit: Visit, server: Server) -> None
     room.picture("history")
     mine.locator("[data-action=open]").click()
     expect(page.locator("#report details.question")).to_have_count(1)
-    link = page.locator("#report a[href*='.json']").get_attribute("href") or ""
+    link = page.locator("#report a[download][href*='.json']").get_attribute("href") or ""
     room.tab(2)
     expect(mine.locator("[data-action=open]")).to_be_visible()
     count = page.locator("#history .session").count()
