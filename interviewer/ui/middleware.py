@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from interviewer.config import is_loopback
+from interviewer.ui.html import static
 from interviewer.ui.words import LOCALES
 
 #: Gradio's front end compiles templates and applies inline styles, hence the two `unsafe-`; what matters is that nothing,
@@ -193,7 +194,7 @@ class PageLanguage:
     """Makes the page at /zh/ a Chinese one and the page at /en/ an English one, whatever the browser prefers.
 
     Gradio labels its own parts after `navigator.language` and always writes `<html lang="en">`. Both are corrected before its
-    scripts run; social-media tags, which name an outside address, are taken out.
+    scripts run, and its clocks slowed down (frames.html); social-media tags, which name an outside address, are taken out.
     """
 
     _PAGE = re.compile(r"/(zh|en)/?")
@@ -239,4 +240,4 @@ def _in_language(html: str, locale: str) -> str:
     )
     html = re.sub(r'(<html\s[^>]*?lang=")[^"]*', rf"\g<1>{locale}", html, count=1)
     html = re.sub(r'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>', "", html)
-    return html.replace("<head>", "<head>" + fix, 1)
+    return html.replace("<head>", "<head>" + fix + static("frames.html"), 1)

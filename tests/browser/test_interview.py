@@ -11,6 +11,13 @@ from playwright.sync_api import expect
 
 from tests.browser.steps import Room
 
+#: How often a page that nobody touches looks at its clock.
+CLOCK_READ_IN_A_SECOND = """() => new Promise((done) => {
+  let read = 0;
+  const now = performance.now.bind(performance);
+  performance.now = () => { read += 1; return now(); };
+  setTimeout(() => { delete performance.now; done(read); }, 1000);
+})"""
 NASTY = '<img src=x onerror="window.owned=1"> std::vector<int> {{7*7}} ${7*7}'
 ZH = [
     f"我的理解是先把问题拆开，用梯度下降训练模型，再看验证集上的效果。{NASTY}",
@@ -71,6 +78,7 @@ def test_a_practice_interview_from_the_front_door_to_the_report(
         page.locator("#report a[download][href*='.json']").click()
     assert len(json.loads(download.value.path().read_text(encoding="utf-8"))["questions"]) == 2
     assert page.evaluate("window.owned") is None
+    assert page.evaluate(CLOCK_READ_IN_A_SECOND) < 30  # Gradio's own would read it in every frame
 
 
 def test_a_real_interview_is_silent_about_grades_until_the_report(visit: Callable[..., Room]) -> None:
