@@ -77,6 +77,19 @@ def test_each_page_is_in_its_language_and_remembered(client: TestClient) -> None
     client.cookies.clear()
 
 
+def test_no_press_goes_unheard(client: TestClient) -> None:
+    """Gradio drops what is pressed while the same component's last press is still being answered, unless told otherwise; to do it
+    afterwards will not do where the press says what it is about: Gradio would do the first one again."""
+    heard = {
+        (event, bool(one["collects_event_data"]), one["trigger_mode"])
+        for one in client.get("/en/config").json()["dependencies"]
+        for _, event in one["targets"]
+        if one["backend_fn"]
+    }
+    assert {mode for event, _, mode in heard if event != "tick"} == {"always_last", "multiple"}
+    assert {mode for _, says_what, mode in heard if says_what} == {"multiple"}
+
+
 def test_a_page_may_load_and_send_nothing_elsewhere(client: TestClient) -> None:
     policy = client.get("/en/").headers["content-security-policy"]
     assert "default-src 'self'" in policy

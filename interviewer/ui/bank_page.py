@@ -26,7 +26,7 @@ from interviewer.ui.bank_views import (
     topic_options,
 )
 from interviewer.ui.html import render, static
-from interviewer.ui.room import EVENT, Changes, warn
+from interviewer.ui.room import AGAIN, EVENT, Changes, warn
 from interviewer.ui.words import Words
 from interviewer.wiring import Parts
 
@@ -103,14 +103,13 @@ class BankPage:
     def _wire(self, tab: Any) -> None:
         shown = [self.list, self.page]
         views = [*shown, *self._inputs, self.browse, self.one, self.question, self.tabs, self.documents, self.disputes]
-        multiple: dict[str, Any] = {**EVENT, "trigger_mode": "multiple"}
         tab.select(self.opened, [*self._inputs, self.page], [*shown, self.topic], **EVENT).then(
             self.follow, None, self.status, **EVENT
         )
         for event in (self.query.submit, self.search.click, self.topic.input, self.level.input, self.origin.input):
-            event(self.filtered, self._inputs, shown, **multiple | {"show_progress": "minimal"})  # the first search may wait
+            event(self.filtered, self._inputs, shown, **AGAIN | {"show_progress": "minimal"})  # the first search may wait
         for component in (self.list, self.question, self.documents, self.disputes):
-            component.click(self.pressed, [*self._inputs, self.page], views, **multiple).then(
+            component.click(self.pressed, [*self._inputs, self.page], views, **AGAIN).then(
                 self.follow, None, self.status, **EVENT
             )
         self.upload.kept.change(self.opened, [*self._inputs, self.page], [*shown, self.topic], **EVENT).then(

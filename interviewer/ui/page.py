@@ -18,7 +18,7 @@ from interviewer.ui.live import LiveInterviews
 from interviewer.ui.progress_page import ProgressPage
 from interviewer.ui.report_desk import ReportDesk
 from interviewer.ui.report_page import empty_report, report_view
-from interviewer.ui.room import AGAIN, EVENT, HERE, Changes, Room, explain, warn
+from interviewer.ui.room import AGAIN, EVENT, HERE, TICK, Changes, Room, explain, warn
 from interviewer.ui.settings_page import SettingsPage
 from interviewer.ui.setup_form import SetupForm, setup_from
 from interviewer.ui.today import Today
@@ -27,6 +27,8 @@ from interviewer.wiring import Parts
 
 #: In the browser: which interview's report is shown.
 SHOWN_REPORT = "document.querySelector('#report .report')?.dataset.session || ''"
+#: Seconds between looks of an idle queue at whether something was pressed.
+IDLE_EVERY = 0.01
 #: Seconds between looks at a model that is loading.
 ENGINE_EVERY = 3.0
 
@@ -83,6 +85,8 @@ class Page:
             about_tab.select(lambda: about_html(self._parts, words), None, about, **EVENT)
             self._wire(blocks)
         blocks.queue(max_size=None, default_concurrency_limit=None, api_open=False)
+        # Else each page's queue looks for work a thousand times a second, and for progress bars, which there are none of.
+        blocks._queue.sleep_when_free, blocks._queue.progress_update_sleep_when_free = IDLE_EVERY, 1.0
         return blocks
 
     def _header(self) -> str:
@@ -123,9 +127,9 @@ class Page:
         )  # fmt: skip
         # Not `input`: Gradio lets the first one pass unheard, and a pasted word is one.
         for box in (self.history.text.change, self.history.status.change):
-            box(self.history.html, searched, self.history.list, trigger_mode="always_last", **EVENT)
+            box(self.history.html, searched, self.history.list, **EVENT)
         for timer in (self.loading, self.settings.model.timer):
-            timer.tick(self.engine_news, None, [form.who, room.who, self.loading], **EVENT)
+            timer.tick(self.engine_news, None, [form.who, room.who, self.loading], **TICK)
 
     # ------------------------------------------------------------ handlers
 

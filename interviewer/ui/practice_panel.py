@@ -51,7 +51,7 @@ class PracticePanel:
         self._room = room
         changed = [room, self.feedback, self.line]
         self.feedback.click(self.chosen, session, changed, **event)
-        self.line.click(None, None, self.line, js="() => ''", show_progress="hidden")  # they won't answer again after all
+        self.line.click(None, None, self.line, **event | {"js": "() => ''"})  # they won't answer again after all
 
     @property
     def outputs(self) -> list[Any]:

@@ -27,14 +27,20 @@ from interviewer.wiring import Parts
 
 #: Characters an answer may have; the interview itself cuts at its own, larger limit.
 LONGEST_ANSWER = 20_000
-#: Events that only pass values along must never wait for one another.
-EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+#: Events that only pass values along must never wait for one another. A press while the same button's last one is still being
+#: answered is done after it, where Gradio's own way is not to hear it.
+EVENT: dict[str, Any] = {
+    "api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None, "trigger_mode": "always_last",
+}  # fmt: skip
 #: Seconds after which a page is told again where the interview stands.
 SETTLED_AFTER = 0.25
 #: In the browser, before an event whose only input is the session: the id of the interview that the page shows.
 HERE = "() => window.interviewer.here()"
-#: What enters an interview, and follows it, is no reason not to hear the next press: the person may have left it meanwhile.
+#: What enters an interview, and follows it, is no reason to wait with the next press: the person may have left it meanwhile.
+#: Nor is another button in the same list or panel, whose presses Gradio takes for one and the same.
 AGAIN: dict[str, Any] = {**EVENT, "trigger_mode": "multiple"}
+#: A timer's look at how something is doing; the next one will do as well.
+TICK: dict[str, Any] = {**EVENT, "trigger_mode": "once"}
 BUTTONS = {
     "hint": TurnKind.HINT_REQUEST,
     "clarify": TurnKind.CLARIFY_REQUEST,
@@ -128,7 +134,7 @@ class Room:
         for kind, button in self.buttons.items():
             button.click(self.press, [self.session, self.mark], self.outputs, js=self._press_js(kind), **AGAIN)
         self.again.click(self.proceed, self.session, self.outputs, js=HERE, **AGAIN)
-        self.practice.wire(self.session, self.room, {**EVENT, "js": HERE})
+        self.practice.wire(self.session, self.room, {**AGAIN, "js": HERE})
 
     def _press_js(self, kind: str) -> str:
         mark = f"window.interviewer.mark('{kind}')"

@@ -55,7 +55,7 @@ class DataSection:
             )  # fmt: skip
             self.erase = gr.Button(words("settings_erase"), variant="stop", elem_id="erase")
         self.erased = gr.Textbox(visible=False)
-        done = self.erase.click(self._erase, self.word, self.erased, trigger_mode="once", **EVENT)
+        done = self.erase.click(self._erase, self.word, self.erased, **EVENT)
         done.then(None, self.erased, js=_FORGET, **EVENT)
 
     def html(self, size: int) -> str:

@@ -45,7 +45,7 @@ class FetchPanel:
     def wire(self, news: Callable[[], Changes], outputs: list[Any]) -> None:
         """After each press the whole section shows how it stands: `news` into `outputs`, which hold this panel's own."""
         for button, act in ((self.yes, self.begin), (self.no, self.cancel), (self.stop, self.cancel)):
-            button.click(lambda act=act: act() | news(), None, outputs, trigger_mode="once", **EVENT)
+            button.click(lambda act=act: act() | news(), None, outputs, **EVENT)
 
     @property
     def outputs(self) -> list[Any]:

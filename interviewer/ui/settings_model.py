@@ -18,7 +18,7 @@ from interviewer.engines.hardware import GIB
 from interviewer.engines.locate import find_cached, find_model, folder_at
 from interviewer.settings_file import Kept
 from interviewer.ui.html import render
-from interviewer.ui.room import EVENT, Changes
+from interviewer.ui.room import EVENT, TICK, Changes
 from interviewer.ui.room_view import who_speaks
 from interviewer.ui.settings_data import may_manage
 from interviewer.ui.settings_fetch import FetchPanel
@@ -75,10 +75,10 @@ class ModelSection:
         fields = [self.cached, self.folder, self.hub, self.url, self.key, self.model, self.attempt]
         self.kind.change(self._shown, self.kind, fields, **EVENT)
         blocks.load(self._as_chosen, None, [self.kind, self.url, self.model, self.folder], **EVENT)
-        self.use.click(self._use, given, self.outputs, trigger_mode="once", **EVENT)
-        self.attempt.click(self._try, given, [self.fetch.said, self.key], trigger_mode="once", **EVENT)
+        self.use.click(self._use, given, self.outputs, **EVENT)
+        self.attempt.click(self._try, given, [self.fetch.said, self.key], **EVENT)
         self.fetch.wire(self.news, self.outputs)
-        self.timer.tick(self.news, None, self.outputs, **EVENT)
+        self.timer.tick(self.news, None, self.outputs, **TICK)
 
     # ------------------------------------------------------------ showing
 

@@ -15,7 +15,7 @@ from interviewer.domain.errors import InterviewerError
 from interviewer.domain.questions import Lang
 from interviewer.engines.locate import can_be_fetched
 from interviewer.ui.html import render, static
-from interviewer.ui.room import EVENT, Changes
+from interviewer.ui.room import EVENT, TICK, Changes
 from interviewer.ui.settings_data import may_manage
 from interviewer.ui.settings_fetch import FetchedPart, FetchPanel
 from interviewer.ui.words import Words
@@ -58,9 +58,9 @@ class ReadingSection:
         self.kind.change(lambda kind: gr.update(visible=kind == _NEURAL), self.kind, self.name, **EVENT)
         blocks.load(self._as_chosen, None, [self.view, self.kind, self.name], **EVENT)
         self.use.click(None, self.kind, None, js=_WANTED.format(lang=self._lang), **EVENT)
-        self.use.click(self._use, [self.kind, self.name], self.outputs, trigger_mode="once", **EVENT)
+        self.use.click(self._use, [self.kind, self.name], self.outputs, **EVENT)
         self.fetch.wire(self.news, self.outputs)
-        self.timer.tick(self.news, None, self.outputs, **EVENT)
+        self.timer.tick(self.news, None, self.outputs, **TICK)
 
     @property
     def outputs(self) -> list[Any]:

@@ -13,7 +13,7 @@ import gradio as gr
 from interviewer.domain.errors import InterviewerError
 from interviewer.engines.locate import can_be_fetched, find_cached
 from interviewer.ui.html import render
-from interviewer.ui.room import EVENT, Changes
+from interviewer.ui.room import EVENT, TICK, Changes
 from interviewer.ui.settings_data import may_manage
 from interviewer.ui.settings_fetch import FetchPanel
 from interviewer.ui.words import Words
@@ -54,9 +54,9 @@ class VoiceSection:
         self.timer = gr.Timer(_EVERY, active=False)
         self.kind.change(lambda kind: gr.update(visible=kind == _OTHER), self.kind, self.name, **EVENT)
         blocks.load(self._as_chosen, None, [self.kind, self.name], **EVENT)
-        self.use.click(self._use, [self.kind, self.name], self.outputs, trigger_mode="once", **EVENT)
+        self.use.click(self._use, [self.kind, self.name], self.outputs, **EVENT)
         self.fetch.wire(self.news, self.outputs)
-        self.timer.tick(self.news, None, self.outputs, **EVENT)
+        self.timer.tick(self.news, None, self.outputs, **TICK)
         self.view.change(None, None, None, js=_TELL_VOICE_BAR, **EVENT)
 
     @property

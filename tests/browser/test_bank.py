@@ -169,8 +169,8 @@ def test_a_dispute_leads_to_its_point_and_is_settled(visit: Visit, server: Serve
     disputes.file("transfer-learning", point, "s", "<i>Not</i> only with few labels", "I said so", datetime.now(UTC))
     room.tab("bank")
     part(page, "disputes")
-    queue = page.locator("#bank-disputes .bank-disputes > .bank-rows > li")
-    expect(queue).to_contain_text("<i>Not</i> only")
+    queue = page.locator("#bank-disputes .bank-disputes > .bank-rows > li", has_text="<i>Not</i> only")
+    expect(queue).to_be_visible()
     assert found(page) == []
     room.picture("queue")
     queue.locator("[data-action=edit]").click()
