@@ -98,10 +98,9 @@ class Page:
         stage = [self.tabs, self.history.list, self.loading]
         everything = [*stage, *self.today.outputs, form.topics, form.pool, form.who, *room.outputs]
         blocks.load(
-            self.restore, [self.session, form.kept],
-            [*everything, *(choice for choice in form.inputs if choice is not form.topics)],
-            js="(_, kept) => [window.interviewer.place(), kept]", **EVENT,
-        )  # fmt: skip
+            self.restore, form.kept, [*form.inputs, form.pool, form.who, room.who, self.loading, *self.today.outputs], **EVENT
+        )
+        blocks.load(self.resume, self.session, everything, js="() => window.interviewer.place()", **EVENT)
         begun = [
             form.start.click(self.start, [self.session, *form.inputs], everything, js=_begin_js(len(form.inputs)), **AGAIN),
             *(
@@ -133,11 +132,14 @@ class Page:
 
     # ------------------------------------------------------------ handlers
 
-    async def restore(self, place: Any, kept: Any) -> AsyncIterator[Changes]:
-        """A page was opened or reloaded: back into the interview it was in, also in the middle of a reply; else the set-up as
-        it was left."""
-        yield self.form.restored(kept) | self.engine_news() | await asyncio.to_thread(self.today.news)
+    async def restore(self, kept: Any) -> Changes:
+        """A page was opened or reloaded: the set-up as it was left."""
+        return self.form.restored(kept) | self.engine_news() | await asyncio.to_thread(self.today.news)
+
+    async def resume(self, place: Any) -> AsyncIterator[Changes]:
+        """A page was opened or reloaded: back into the interview it was in, also in the middle of a reply."""
         if not isinstance(place, str) or not place:
+            yield self.room.unchanged
             return
         async for changes in self._enter(place):
             yield changes
@@ -182,7 +184,6 @@ class Page:
             warn(self._words, self._words("warn_no_setup", error=error))
             yield self.room.unchanged
             return
-        yield {self.tabs: gr.update(selected="interview")}
         async for changes in self.room.enter(live):
             yield changes
 
@@ -225,10 +226,8 @@ class Page:
         left = await self.room.live(shown)
         if left is not None and left.id != live.id and not left.snapshot.finished:
             gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
-        yield {self.tabs: gr.update(selected="interview")}
-        async for changes in self.room.enter(live):
+        async for changes in self.room.enter(live, lambda: self.room.practice.again(live, question_id)):
             yield changes
-        yield self.room.practice.again(live, question_id)
 
     async def chosen(
         self, shown: Any, topics: Sequence[str] | None, questions: float, text: Any, status: Any, event: gr.EventData
@@ -239,7 +238,6 @@ class Page:
         if action == "open":
             yield {self.room.report: await self.desk.html(session_id), self.tabs: gr.update(selected="report")}
         elif action == "resume":
-            yield {self.tabs: gr.update(selected="interview")}
             async for changes in self._enter(session_id):
                 yield changes
         elif action == "more":

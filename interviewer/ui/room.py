@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import gradio as gr
@@ -220,16 +220,21 @@ class Room:
 
     # ------------------------------------------------------------ showing
 
-    async def enter(self, live: LiveInterview) -> AsyncIterator[Changes]:
-        """Into an interview: like `show`, but from the set-up or another interview. A page follows no other updates than these
-        from one interview to another, so what is still on its way from one that it has left leads nobody back there."""
+    async def enter(self, live: LiveInterview, settled: Callable[[], Changes] = dict) -> AsyncIterator[Changes]:
+        """Into an interview: like `show`, but from the set-up, another interview or another tab. A page follows no other
+        updates than these from one to another, so what is still on its way from one that it has left leads nobody back there."""
         visit = secrets.token_hex(4)
-        async for changes in self.show(live, visit):
+        async for changes in self.show(live, visit, settled):
             yield changes
 
-    async def show(self, live: LiveInterview, visit: str = "") -> AsyncIterator[Changes]:
-        """The whole room first, then what changes until the interview rests, and the room once more a moment later: a page that
-        is busy can lose the last of several updates."""
+    async def show(self, live: LiveInterview, visit: str = "", settled: Callable[[], Changes] = dict) -> AsyncIterator[Changes]:
+        """The whole room first, then what changes until the interview rests, and the room once more a moment later, with what
+        `settled` adds to it.
+
+        A busy page gets several of these at once. Gradio sends how each differs from the one before, and works that into the
+        one before although the page may not have seen it: whatever a later one leaves out may get lost, unless it is a text.
+        So each says all there is to say of the room, and nothing but texts of the rest.
+        """
         before: Snapshot | None = None
         async for snapshot in live.follow():
             changes: Changes = {self.room: {**room_data(snapshot, self._words), "visit": visit}}
@@ -249,8 +254,7 @@ class Room:
             yield self._gone()  # deleted while it was answering
             return
         await asyncio.sleep(SETTLED_AFTER)
-        if not live.snapshot.busy:  # else another event shows it
-            yield {self.room: {**room_data(live.snapshot, self._words), "visit": visit}}
+        yield {self.room: {**room_data(live.snapshot, self._words), "visit": visit}} | settled()
 
     def who_html(self) -> str:
         who, _ = who_speaks(self._parts.engine_status(), self._words)

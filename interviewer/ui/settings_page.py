@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 from interviewer.ui.live import LiveInterviews
@@ -33,13 +32,14 @@ class SettingsPage:
         for reading in self.readings:
             reading.build(blocks)
         self.data.build()
-        shown = [self.model.suggestion, self.data.view, *(part for reading in self.readings for part in reading.outputs)]
-        tab.select(self._opened, None, [*self.model.outputs, *self.voice.outputs, *shown], **EVENT)
+        shown = [self.data.view, *(part for reading in self.readings for part in reading.outputs)]
+        tab.select(self._opened, None, [*self.model.outputs, *self.voice.outputs, *shown], **EVENT).then(
+            self.model.suggested, None, self.model.suggestion, **EVENT
+        )
 
-    async def _opened(self) -> AsyncIterator[Changes]:
-        """What is known at once, then what has to be looked for on the machine."""
+    async def _opened(self) -> Changes:
+        """What is known at once; what has to be looked for on the machine comes after it."""
         changes = self.model.opened() | await asyncio.to_thread(self.voice.opened) | await asyncio.to_thread(self.data.news)
         for reading in self.readings:
             changes |= reading.news()
-        yield changes
-        yield {self.model.suggestion: await asyncio.to_thread(self.model.suggested)}
+        return changes

@@ -142,6 +142,7 @@ def test_a_document_is_looked_at_saved_asked_and_edited(visit: Visit, server: Se
     two = Room(page.context.new_page(), "second-window")
     two.page.goto(page.url)
     two.tab("bank")
+    expect(two.page.locator("#bank-list .bank-row").first).to_be_visible()
     two.page.locator("#bank-query").get_by_role("textbox").fill("标签注入")
     two.page.keyboard.press("Enter")
     two.page.locator("#bank-list .bank-open", has_text="标签注入").first.click()

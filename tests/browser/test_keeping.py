@@ -50,6 +50,61 @@ def test_a_slow_phone_comes_back_to_its_interview(visit: Visit) -> None:
     expect(room.page.locator("#answer, #hint, #start, #continue, #voice").locator("visible=true")).to_have_count(0)
 
 
+#: A page that is busy while the server answers: all that is said about a press is there before the page knows that it was taken.
+ALL_AT_ONCE = r"""(() => {
+  const fetched = window.fetch;
+  let say; // to the page, in what it takes for its stream of events
+  const stream = new ReadableStream({ start: (to) => { say = (text) => to.enqueue(new TextEncoder().encode(text)); } });
+  const press = async (url, ...how) => {
+    const taken = await fetched(url, ...how);
+    const events = await fetched(`${url.replace("/queue/join", "/queue/data")}session_hash=${JSON.parse(how[0].body).session_hash}`);
+    say((await events.text()).split("\n\n").filter((one) => !one.includes("close_stream")).join("\n\n"));
+    await new Promise((done) => setTimeout(done, 100));
+    return taken;
+  };
+  let last = Promise.resolve();
+  window.fetch = (asked, ...how) => {
+    const url = String(asked.url || asked);
+    if (url.includes("/queue/data")) return Promise.resolve(new Response(stream));
+    if (!url.includes("/queue/join")) return fetched(asked, ...how);
+    return (last = last.then(() => press(url, ...how)));
+  };
+})()"""
+
+
+def test_what_comes_all_at_once_is_shown_all_the_same(visit: Visit) -> None:
+    room = visit()
+    page = room.page
+    page.add_init_script(ALL_AT_ONCE)
+    page.locator("#topics label").first.click()
+    room.reload()
+    expect(page.locator("#topics input:checked")).to_have_count(1)
+    room.start(questions=1)
+    room.answer("all at once")
+    room.reload()
+    expect(room.said_by("candidate")).to_have_text(["all at once"])
+    room.tab("settings")
+    expect(page.locator("#recogniser-kind label").nth(1)).to_contain_text("GB")
+    expect(page.locator("#settings-suggestion p").first).to_be_visible()
+    for leave in (True, False):
+        if leave:
+            room.tab("interview")
+            page.locator("#leave").click()
+            expect(page.locator("#start")).to_be_visible()
+        room.tab("history")
+        page.locator("#history .session").first.locator("[data-action=resume]").click()
+        expect(room.said_by("candidate")).to_be_visible()
+    room.press("end")
+    room.tab("history")
+    page.locator("#history .session").first.locator("[data-action=open]").click()
+    question = page.locator("#report details.question")
+    question.locator("summary").first.click()
+    asked = question.locator(".asked").inner_text()
+    question.locator("[data-action=again]").click()
+    expect(page.locator("#again")).to_contain_text(asked)
+    expect(room.answer_box).to_be_focused()
+
+
 def test_each_interview_has_its_own_draft(visit: Visit) -> None:
     room = visit()
     page = room.page

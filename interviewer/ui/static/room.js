@@ -11,6 +11,7 @@ const parts = {
 };
 let announced = "";
 let now = null; // what is shown
+const begun = new Set(); // visits that have led the page here
 const left = new Set(); // visits that are over: what is still on its way of them leads nowhere
 
 const set = (node, text) => {
@@ -74,6 +75,12 @@ const tick = () => {
   set(parts.clock, text);
 };
 
+// By its button, and not by a message of Gradio's, of which the first are lost where a busy page gets several at once.
+const toRoom = () => {
+  const tab = document.querySelector("#tabs [role=tab][data-tab-id=interview]");
+  if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
+};
+
 const leave = () => {
   window.interviewer.keepDraft();
   if (now) left.add(now.visit);
@@ -92,6 +99,8 @@ const draw = () => {
   if (entered && (!news.visit || left.has(news.visit))) return; // of an interview that the page has left
   if (entered) window.interviewer.keepDraft();
   if (entered && now) left.add(now.visit);
+  if (news.visit && !begun.has(news.visit)) toRoom();
+  begun.add(news.visit);
   now = { ...news, visit: news.visit || now.visit };
   element.drawnAt = performance.now();
   const follow = log.scrollHeight - log.scrollTop - log.clientHeight < 80 || entered;
