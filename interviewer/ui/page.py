@@ -141,7 +141,7 @@ class Page:
         if not isinstance(place, str) or not place:
             yield self.room.unchanged
             return
-        async for changes in self._enter(place):
+        async for changes in self._enter(place, leads=False):  # the person may have opened another tab already
             yield changes
 
     def engine_news(self) -> Changes:
@@ -226,7 +226,7 @@ class Page:
         left = await self.room.live(shown)
         if left is not None and left.id != live.id and not left.snapshot.finished:
             gr.Info(self._words("leave_done"), duration=5, title=self._words("title"))
-        async for changes in self.room.enter(live, lambda: self.room.practice.again(live, question_id)):
+        async for changes in self.room.enter(live, settled=lambda: self.room.practice.again(live, question_id)):
             yield changes
 
     async def chosen(
@@ -261,14 +261,14 @@ class Page:
         except InterviewerError as error:
             warn(self._words, explain(self._words, error))
 
-    async def _enter(self, session_id: str) -> AsyncIterator[Changes]:
+    async def _enter(self, session_id: str, leads: bool = True) -> AsyncIterator[Changes]:
         try:
             live = await asyncio.to_thread(self._lives.get, session_id)
         except InterviewerError as error:
             warn(self._words, explain(self._words, error))
             yield self.room.away
             return
-        async for changes in self.room.enter(live):
+        async for changes in self.room.enter(live, leads):
             yield changes
 
 

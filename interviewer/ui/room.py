@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -220,16 +220,20 @@ class Room:
 
     # ------------------------------------------------------------ showing
 
-    async def enter(self, live: LiveInterview, settled: Callable[[], Changes] = dict) -> AsyncIterator[Changes]:
-        """Into an interview: like `show`, but from the set-up, another interview or another tab. A page follows no other
-        updates than these from one to another, so what is still on its way from one that it has left leads nobody back there."""
-        visit = secrets.token_hex(4)
-        async for changes in self.show(live, visit, settled):
+    async def enter(
+        self, live: LiveInterview, leads: bool = True, settled: Callable[[], Changes] = dict
+    ) -> AsyncIterator[Changes]:
+        """Into an interview: like `show`, but from the set-up or another interview, and where it `leads`, from another tab. A
+        page follows no other updates than these from one interview to another, so that what is still on its way from one that
+        it has left leads nobody back there."""
+        async for changes in self.show(live, {"visit": secrets.token_hex(4), "leads": leads}, settled):
             yield changes
 
-    async def show(self, live: LiveInterview, visit: str = "", settled: Callable[[], Changes] = dict) -> AsyncIterator[Changes]:
+    async def show(
+        self, live: LiveInterview, way: Mapping[str, Any] | None = None, settled: Callable[[], Changes] = dict
+    ) -> AsyncIterator[Changes]:
         """The whole room first, then what changes until the interview rests, and the room once more a moment later, with what
-        `settled` adds to it.
+        `settled` adds to it. `way` is how the page comes to it, unless it is there.
 
         A busy page gets several of these at once. Gradio sends how each differs from the one before, and works that into the
         one before although the page may not have seen it: whatever a later one leaves out may get lost, unless it is a text.
@@ -237,7 +241,7 @@ class Room:
         """
         before: Snapshot | None = None
         async for snapshot in live.follow():
-            changes: Changes = {self.room: {**room_data(snapshot, self._words), "visit": visit}}
+            changes: Changes = {self.room: {**room_data(snapshot, self._words), **(way or {})}}
             if before is None:
                 changes[self.practice.line] = ""
             if before is None or before.busy != snapshot.busy:
@@ -254,7 +258,7 @@ class Room:
             yield self._gone()  # deleted while it was answering
             return
         await asyncio.sleep(SETTLED_AFTER)
-        yield {self.room: {**room_data(live.snapshot, self._words), "visit": visit}} | settled()
+        yield {self.room: {**room_data(live.snapshot, self._words), **(way or {})}} | settled()
 
     def who_html(self) -> str:
         who, _ = who_speaks(self._parts.engine_status(), self._words)

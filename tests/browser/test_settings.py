@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from interviewer.voice.catalogue import recognisers
 from tests.browser.conftest import FAILED, Server, running
@@ -31,6 +31,19 @@ def open_settings(room: Room) -> Page:
     room.tab("settings")
     expect(page.locator("#settings-suggestion p").first).to_be_visible()
     return page
+
+
+def filled(page: Page, kind: int, box: str, text: str) -> Locator:
+    """The box of the form for that kind of interviewer, with `text` in it."""
+    page.locator("#model-kind label").nth(kind).click()
+    field = page.locator(f"#{box} input, #{box} textarea")
+    field.fill(text)
+    return field
+
+
+def refused(page: Page, button: str, sentence: str) -> None:
+    page.locator(button).click()
+    expect(page.locator("#model-said .bad")).to_contain_text(sentence)
 
 
 def kept(data: Path) -> dict[str, Any]:
@@ -168,11 +181,8 @@ def test_a_server_is_tried_and_takes_over_at_the_next_question(visit: Callable[.
         room = visit(at=pages)
         room.start(questions=2)
         page = open_settings(room)
-        page.locator("#model-kind label").nth(4).click()
-        url = page.locator("#model-url input, #model-url textarea")
-        url.fill("http://127.0.0.1:9/v1")
-        page.locator("#try-server").click()
-        expect(page.locator("#model-said .bad")).to_contain_text("can't reach http://127.0.0.1:9/v1")
+        url = filled(page, 4, "model-url", "http://127.0.0.1:9/v1")
+        refused(page, "#try-server", "can't reach http://127.0.0.1:9/v1")
         url.fill(model.url)
         page.locator("#model-key input").fill("sk-secret")
         page.locator("#try-server").click()
@@ -199,8 +209,7 @@ def test_an_interview_with_transformers_serve_behind_the_page(
     with transformers_serve(tiny, tmp_path) as url:
         room = visit(lang="zh", at=pages)
         page = open_settings(room)
-        page.locator("#model-kind label").nth(4).click()
-        page.locator("#model-url input, #model-url textarea").fill(url)
+        filled(page, 4, "model-url", url)
         page.locator("#model-name input, #model-name textarea").fill(str(tiny))
         page.locator("#use-model").click()
         expect(page.locator("#settings-model")).to_contain_text(str(tiny))
@@ -220,11 +229,8 @@ def test_a_model_is_fetched_only_after_a_yes(visit: Callable[..., Room], pages: 
     hub.name, hub.files = "test/tiny", files
     room = visit(lang="zh", at=pages)
     page = open_settings(room)
-    page.locator("#model-kind label").nth(3).click()
-    name = page.locator("#model-hub input, #model-hub textarea")
-    name.fill("test/nothing")
-    page.locator("#use-model").click()
-    expect(page.locator("#model-said .bad")).to_contain_text("没有 test/nothing")
+    name = filled(page, 3, "model-hub", "test/nothing")
+    refused(page, "#use-model", "没有 test/nothing")
     name.fill("test/tiny")
     page.locator("#use-model").click()
     expect(page.locator("#model-fetch")).to_contain_text("test/tiny 不在这台机器上")

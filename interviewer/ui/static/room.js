@@ -99,7 +99,7 @@ const draw = () => {
   if (entered && (!news.visit || left.has(news.visit))) return; // of an interview that the page has left
   if (entered) window.interviewer.keepDraft();
   if (entered && now) left.add(now.visit);
-  if (news.visit && !begun.has(news.visit)) toRoom();
+  if (news.leads && !begun.has(news.visit)) toRoom();
   begun.add(news.visit);
   now = { ...news, visit: news.visit || now.visit };
   element.drawnAt = performance.now();
