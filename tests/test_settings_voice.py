@@ -107,6 +107,7 @@ def test_what_was_stopped_or_has_no_room_leaves_everything_as_it_was(
         monkeypatch.setattr("interviewer.fetching.download_model", endless)
         use(page, "other", "test/ears")
         page.fetch.begin()
+        assert page.fetch.begin() == page.fetch.say("")  # a double click
         now = page.news()
         assert visible(page, now) == {"stop"}
         assert now[page.timer].active

@@ -52,6 +52,24 @@ def test_a_follower_sees_the_reply_grow_and_then_rest(gated: ScriptedInterview) 
     assert [turn.text for turn in last.turns] == ["Hello. What is it?"]
 
 
+def test_the_first_words_and_the_end_are_told_at_once(gated: ScriptedInterview, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interviewer.ui.live.FOLLOW_EVERY", 1000)
+    live = LiveInterview(gated)  # type: ignore[arg-type]
+
+    async def followed() -> list[Snapshot]:
+        shown = []
+        async for snapshot in live.follow():
+            shown.append(snapshot)
+            if snapshot.speaking:
+                gated.gate.set()  # type: ignore[union-attr]
+        return shown
+
+    live.act(proceed)
+    shown = asyncio.run(asyncio.wait_for(followed(), 60))
+    assert "Hello." in [snapshot.speaking for snapshot in shown]
+    assert not shown[-1].busy
+
+
 def test_a_page_that_comes_late_starts_with_everything_said_so_far(gated: ScriptedInterview) -> None:
     live = LiveInterview(gated)  # type: ignore[arg-type]
     live.act(proceed)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from time import monotonic, time_ns
 from typing import Protocol
 
 from interviewer.domain.errors import InterviewerError
@@ -26,8 +27,9 @@ Action = Callable[[Interview], Iterator[Update]]
 #: Told the id of the question that now waits for an answer.
 Asked = Callable[[str], None]
 
-#: Seconds between looks at a running interview. The browser needs some 10 ms to draw one, so more than ten a second is waste.
-FOLLOW_EVERY = 0.08
+#: Seconds between looks at a running interview, and between snapshots of it while a reply grows: the browser needs some 10 ms
+#: to draw one, so more than ten a second is waste.
+LOOK_EVERY, FOLLOW_EVERY = 0.01, 0.08
 #: Interviews kept in memory; older idle ones are rebuilt from the store when someone returns to them.
 KEEP = 200
 
@@ -64,9 +66,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of an interview. `pending` is what the candidate sent but isn't committed yet, `speaking` the reply so far,
-    `ticket` the newest message that was taken. `sure` is how sure the candidate was, in percent by question id, and `waiting`
-    the question whose assessment isn't shown yet because they are still being asked."""
+    """One moment of an interview; a later one has a larger `version`, after a restart too. `pending` is what the candidate sent
+    but isn't committed yet, `speaking` the reply so far, `ticket` the newest message that was taken. `sure` is how sure the
+    candidate was, in percent by question id, and `waiting` the question whose assessment isn't shown yet because they are still
+    being asked."""
 
     session_id: str
     setup: Setup
@@ -107,7 +110,8 @@ class LiveInterview:
         self._unsaid: set[str] = set()  # asked how sure they are, they'd rather not say
         self._lock = threading.Lock()
         self._last_ticket = ""
-        self._snapshot = self._look(Snapshot(interview.id, interview.setup, (), (), interview.progress, finished=False))
+        first = Snapshot(interview.id, interview.setup, (), (), interview.progress, finished=False, version=time_ns() // 10**6)
+        self._snapshot = self._look(first)
 
     @property
     def id(self) -> str:
@@ -174,16 +178,18 @@ class LiveInterview:
             self._interview.stop_speaking()
 
     async def follow(self) -> AsyncIterator[Snapshot]:
-        """Snapshots as they come, beginning with the present one, until nothing is going on."""
-        seen = -1
+        """Snapshots as they come, beginning with the present one, until nothing is going on. The first words of a reply and its
+        end are told at once."""
+        told, due, speaking = -1, 0.0, False
         while True:
             now = self._snapshot
-            if now.version != seen:
-                seen = now.version
+            at_once = not now.busy or (now.speaking and not speaking)
+            if now.version != told and (at_once or monotonic() >= due):
+                told, due, speaking = now.version, monotonic() + FOLLOW_EVERY, speaking or bool(now.speaking)
                 yield now
             if not now.busy and self._snapshot is now:
                 return
-            await asyncio.sleep(FOLLOW_EVERY)
+            await asyncio.sleep(LOOK_EVERY)
 
     def _work(self, action: Action, ticket: str) -> None:
         failure: Failure | None = None

@@ -32,6 +32,7 @@ def room_data(snapshot: Snapshot, words: Words) -> dict[str, Any]:
     heard = progress.points_heard
     return {
         "session": snapshot.session_id,
+        "version": snapshot.version,
         "lang": snapshot.setup.lang,
         "turns": len(snapshot.turns),
         "ticket": snapshot.ticket,

@@ -66,8 +66,8 @@ class FetchPanel:
         }
 
     def begin(self) -> Changes:
-        """Fetch what was offered."""
-        return self._done_or_said(lambda: self._fetching.begin(self._fetching.now.name))
+        """Fetch what was offered. Where that has begun, by the first half of a double click, there is nothing to do or say."""
+        return self._done_or_said(lambda: None if self.running else self._fetching.begin(self._fetching.now.name))
 
     def cancel(self) -> Changes:
         """Stop the download, or turn the offer down."""

@@ -97,6 +97,7 @@ const draw = () => {
   if (!news?.session) return;
   const entered = !now || now.session !== news.session;
   if (entered && (!news.visit || left.has(news.visit))) return; // of an interview that the page has left
+  if (!entered && news.version < now.version) return; // overtaken: Gradio repeats an event's last data when it ends
   if (entered) window.interviewer.keepDraft();
   if (entered && now) left.add(now.visit);
   if (news.leads && !begun.has(news.visit)) toRoom();
